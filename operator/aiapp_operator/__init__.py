@@ -1,0 +1,1 @@
+"""Decides what an AIApp's Deployment and Service should be; never touches model bytes."""

@@ -1,0 +1,1 @@
+"""The AIApp resource: its Python model and the CustomResourceDefinition generated from it."""

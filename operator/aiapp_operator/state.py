@@ -1,0 +1,122 @@
+"""The values that flow through one reconciliation: what was observed, and what is to be done about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeAlias
+
+Manifest: TypeAlias = dict[str, Any]
+"""A Kubernetes object as plain JSON."""
+
+
+class Key(NamedTuple):
+    """Names one AIApp; the unit of work of the queue."""
+
+    namespace: str
+    name: str
+
+
+class ObjectId(NamedTuple):
+    """Names one child in its AIApp's namespace."""
+
+    kind: str
+    name: str
+
+
+class Severity(StrEnum):
+    """Who has to do something about a problem, and so when to try again."""
+
+    STALLED = "Stalled"  # the user must edit this spec
+    WAITING = "Waiting"  # refused or absent elsewhere: 1, 2, 5, then every 10 minutes
+    TRANSIENT = "Transient"  # goes away by itself: exponential back-off
+
+
+class Stream(StrEnum):
+    """The two streams that make a release."""
+
+    IMAGE = "Image"
+    MODEL = "Model"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the way of what the spec asks for, in the words the user will read."""
+
+    severity: Severity
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedImage:
+    """`ref` is spec.image as written; `digest` is `sha256:<hex>` of the manifest or manifest list."""
+
+    ref: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A complete model version; `digest` is the content digest, `published` the time of its marker (UTC)."""
+
+    version: str
+    digest: str
+    size_bytes: int
+    published: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the registry and the store said in this run; None: not asked, because the serving release already knows.
+
+    `model` is also None when the spec has no modelSource (the image brings its model).
+    """
+
+    image: ResolvedImage | Problem | None = None
+    model: ResolvedModel | Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything one plan is made from; no other input but the settings and the time.
+
+    app: the AIApp as the API server gave it.
+    children: live objects that carry our labels, by kind and name (Deployment, Service, ServiceAccount,
+        PodDisruptionBudget).
+    pods: live pods of the app.
+    revisions: the app's ControllerRevisions, oldest first.
+    occupied: names that the app's children need and that objects of somebody else hold.
+    """
+
+    app: Manifest
+    children: Mapping[ObjectId, Manifest]
+    pods: tuple[Manifest, ...]
+    revisions: tuple[Manifest, ...]
+    occupied: frozenset[ObjectId] = frozenset()
+    sources: Sources = field(default_factory=Sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes Event about the AIApp; type is Normal or Warning."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do: applied in order, then deleted, then status written if it differs, then events posted.
+
+    apply: desired manifests, whole; the reconciler skips those that already stand in the cluster.
+    status: the whole new status, or None when the object is going away.
+    requeue_after: seconds until the next look without any event; None: wait for the watches.
+    """
+
+    apply: tuple[Manifest, ...] = ()
+    delete: tuple[ObjectId, ...] = ()
+    status: Manifest | None = None
+    events: tuple[Event, ...] = ()
+    requeue_after: float | None = None

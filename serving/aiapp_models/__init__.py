@@ -1,0 +1,1 @@
+"""What the operator and the serving runtime share: the pod contract, model manifests and model stores."""

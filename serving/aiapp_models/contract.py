@@ -1,0 +1,69 @@
+"""The contract between the operator, which renders pods, and the runtime, which runs in them.
+
+Written once so that neither side can drift: names of environment variables, paths, labels and annotations.
+Labels are for ever: they select the pods of Deployments that exist.
+"""
+
+from typing import Final
+
+# --- environment of the containers -------------------------------------------------------------------------
+ENV_MODEL_DIR: Final = "AIAPP_MODEL_DIR"
+"""Folder the app reads its model from; complete and read-only when the app starts."""
+ENV_MODEL_SOURCE: Final = "AIAPP_MODEL_SOURCE"
+"""JSON of `spec.modelSource` as fetch needs it, e.g. {"azureBlob": {"account": .., "container": .., "path": ..}}."""
+ENV_MODEL_VERSION: Final = "AIAPP_MODEL_VERSION"
+ENV_MODEL_DIGEST: Final = "AIAPP_MODEL_DIGEST"
+"""Content digest, `sha256:<64 hex>`; fetch refuses other bytes."""
+ENV_IMAGE_DIGEST: Final = "AIAPP_IMAGE_DIGEST"
+ENV_REVISION: Final = "AIAPP_REVISION"
+ENV_PORT: Final = "AIAPP_PORT"
+ENV_CREDENTIALS_DIR: Final = "AIAPP_CREDENTIALS_DIR"
+"""Folder with one file per key of the Secret named by secretRef; absent: anonymous access was asked for."""
+ENV_TRUST_BUNDLE: Final = "AIAPP_TRUST_BUNDLE"
+"""PEM file of certificate authorities trusted in addition to the system's."""
+RESERVED_ENV_PREFIX: Final = "AIAPP_"
+
+# --- paths in the containers -------------------------------------------------------------------------------
+MODEL_VOLUME_DIR: Final = "/mnt/models"
+MODEL_DIR: Final = "/mnt/models/model"
+CREDENTIALS_DIR: Final = "/var/run/secrets/aiapp.dev/credentials"
+TRUST_DIR: Final = "/etc/aiapp/trust"
+TRUST_KEY: Final = "ca.crt"
+TRUST_BUNDLE: Final = "/etc/aiapp/trust/ca.crt"
+TERMINATION_LOG: Final = "/dev/termination-log"
+
+# --- container and volume names ----------------------------------------------------------------------------
+APP_CONTAINER: Final = "app"
+FETCH_CONTAINER: Final = "fetch"
+
+# --- labels and annotations --------------------------------------------------------------------------------
+LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "aiapp-operator"
+LABEL_ROLE: Final = "aiapp.dev/role"
+ROLE_SERVING: Final = "serving"
+LABEL_REVISION: Final = "aiapp.dev/revision"
+"""On pods: the release's number, to tell the pods of the old release from those of the new one."""
+ANNOTATION_REVISION: Final = "aiapp.dev/revision"
+ANNOTATION_IMAGE: Final = "aiapp.dev/image"
+ANNOTATION_MODEL_VERSION: Final = "aiapp.dev/model-version"
+ANNOTATION_MODEL_DIGEST: Final = "aiapp.dev/model-digest"
+ANNOTATION_HASH: Final = "aiapp.dev/applied-hash"
+ANNOTATION_RELEASED: Final = "aiapp.dev/released-time"
+"""On a ControllerRevision: when its rollout was seen complete (RFC 3339)."""
+
+# --- answers of the runtime --------------------------------------------------------------------------------
+HEADER_REVISION: Final = "AIApp-Revision"
+HEADER_IMAGE: Final = "AIApp-Image"
+HEADER_MODEL: Final = "AIApp-Model"
+
+SHA256SUMS: Final = "SHA256SUMS"
+"""A model version's marker: written last, one `sha256  path` line a file, what `sha256sum` prints."""
+
+
+def termination_message(reason: str, sentence: str) -> str:
+    """Return what a container of ours leaves as its last word: `Reason: sentence`, at most 4,096 bytes.
+
+    4,096 bytes is what the kubelet keeps of a termination message.
+    """
+    return f"{reason}: {sentence}".encode()[:4096].decode(errors="ignore")

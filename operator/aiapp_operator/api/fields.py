@@ -148,7 +148,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: `text` is no such duration.
     """
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    match = re.fullmatch(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?", text)
     if not text or match is None:
         raise ValueError(f"{text!r} is no duration: write it such as 90s, 10m or 1h30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())

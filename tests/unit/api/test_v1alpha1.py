@@ -1,0 +1,93 @@
+"""Objects as the API server gives them become the operator's values."""
+
+from datetime import timedelta
+from typing import Any
+
+import pydantic
+import pytest
+
+from aiapp_operator.api.fields import parse_duration
+from aiapp_operator.api.v1alpha1 import AIApp, Exposure, ServiceType
+
+
+def manifest(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "aiapp.dev/v1alpha1",
+        "kind": "AIApp",
+        "metadata": {"name": "digits", "namespace": "vision", "uid": "u", "generation": 3, "managedFields": []},
+        "spec": {"image": "contoso.azurecr.io/digits:1.4.2"} | spec,
+    }
+
+
+def test_the_smallest_app_has_sound_defaults() -> None:
+    app = AIApp.parse(manifest())
+    assert (app.metadata.name, app.metadata.namespace, app.metadata.generation) == ("digits", "vision", 3)
+    assert (app.spec.suspend, app.spec.model_source, app.spec.model_version) == (False, None, None)
+    assert (app.spec.serving.port, app.spec.serving.replicas, app.spec.serving.readiness_path) == (8080, 2, "/version")
+    assert parse_duration(app.spec.release.progress_deadline) == timedelta(minutes=10)
+    assert app.spec.expose.service.type is ServiceType.CLUSTER_IP
+    assert app.spec.expose.service.exposure is Exposure.INTERNAL
+
+
+def test_fields_of_a_newer_schema_are_ignored() -> None:
+    newer = manifest(modelPolicy={"type": "SemVer"}, serving={"port": 9000, "drainSeconds": 30})
+    assert AIApp.parse(newer).spec.serving.port == 9000
+
+
+def test_everything_that_was_written_comes_back_in_json() -> None:
+    spec = {
+        "image": "contoso.azurecr.io/digits:1.4.2",
+        "imagePullSecrets": [{"name": "acr-pull"}],
+        "modelVersion": "42",
+        "modelSource": {
+            "azureBlob": {"account": "contosomodels", "container": "models", "path": "digits"},
+            "credentials": {"secretRef": {"name": "blob"}},
+        },
+        "serving": {
+            "resources": {"requests": {"cpu": "500m"}, "limits": {"nvidia.com/gpu": 1}},
+            "env": [
+                {"name": "A", "value": ""},
+                {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                {"name": "C", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
+            ],
+            "nodeSelector": {"kubernetes.azure.com/agentpool": "gpu"},
+            "tolerations": [{"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"}],
+        },
+        "expose": {"service": {"type": "LoadBalancer", "annotations": {"a": "b"}}},
+    }
+    read = AIApp.parse(manifest(**spec)).spec
+    assert read.model_dump(mode="json", by_alias=True, exclude_defaults=True) == spec
+
+
+def test_anonymous_access_is_told_from_none_named() -> None:
+    source = {"azureBlob": {"account": "abc", "container": "models", "path": "d"}, "credentials": {"anonymous": {}}}
+    read = AIApp.parse(manifest(modelVersion="1", modelSource=source)).spec.model_source
+    assert read is not None
+    assert read.credentials.anonymous is not None
+    assert read.credentials.secret_ref is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"image": None}, "spec.image"),
+        ({"serving": {"port": 80}}, "spec.serving.port"),
+        ({"serving": {"replicas": 0}}, "spec.serving.replicas"),
+        ({"expose": {"service": {"type": "NodePort"}}}, "spec.expose.service.type"),
+    ],
+)
+def test_what_no_schema_would_let_in_is_refused_by_name(spec: dict[str, Any], field: str) -> None:
+    with pytest.raises(pydantic.ValidationError) as refusal:
+        AIApp.parse(manifest(**spec))
+    assert [".".join(map(str, error["loc"])) for error in refusal.value.errors()] == [field]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1h30m", 5400), ("1h1m1s", 3661), ("0s", 0)])
+def test_durations(text: str, seconds: int) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "-1m", "1m1h", "1.5h", "10 m", "10m\n", "1d", "\u0661m"])
+def test_other_words_are_no_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="90s"):
+        parse_duration(text)

@@ -1,0 +1,123 @@
+"""Writes what a local node reads: certificates, kubeconfigs, configuration files and its services' command lines."""
+
+import json
+import secrets
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import bcrypt
+
+from cluster import configuration
+from cluster.certificates import CertificateAuthority, KeyPair, signing_key, write_private
+from cluster.commands import command_lines
+from cluster.network import REGISTRY_HOST, REGISTRY_PORT, Addresses
+from cluster.state import NodeState, directory_of
+
+SERVICE_DIRECTORIES = ("services", "stopped", "logs", "pids", "etcd", "containerd", "registry", "etc", "cni")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Where the node's programs are: a directory of binaries, `node`, Azurite's packages, the pause image's archive."""
+
+    binaries: Path
+    node: Path
+    azurite: Path
+    pause_archive: Path
+
+
+def write_node_files(state: NodeState, programs: Programs) -> None:
+    """Write everything under the node's own directory, secrets readable by their owner only."""
+    directory = directory_of(state.name)
+    for name in SERVICE_DIRECTORIES:
+        (directory / name).mkdir(mode=0o700, exist_ok=True)
+    authority = CertificateAuthority.create(directory / "certificates", f"aiapp test cluster {state.name}")
+    _issue_servers(authority, state.addresses)
+    _issue_clients(authority, state, directory)
+    signing_key(authority.directory, "service-account")
+    _write_configuration(directory, state, programs)
+    _write_services(directory, state, programs)
+
+
+def _issue_servers(authority: CertificateAuthority, addresses: Addresses) -> None:
+    local = ["localhost", "127.0.0.1", addresses.node]
+    service = "kubernetes.default.svc"
+    names = ["kubernetes", "kubernetes.default", service, f"{service}.cluster.local", addresses.api_service, *local]
+    authority.server("kube-apiserver", "kube-apiserver", names)
+    authority.server("kubelet-server", configuration.NODE_NAME, [configuration.NODE_NAME, *local])
+    authority.server("registry", REGISTRY_HOST, [REGISTRY_HOST, *local])
+    authority.server("azurite", "blob.core.windows.net", ["*.blob.core.windows.net", *local])
+
+
+def _issue_clients(authority: CertificateAuthority, state: NodeState, directory: Path) -> None:
+    node_user = f"system:node:{configuration.NODE_NAME}"
+    authority.client("kubelet-client", "kube-apiserver-kubelet-client")
+    users = {
+        "kubeconfig": ("aiapp-test-admin", "system:masters"),
+        "kube-controller-manager.kubeconfig": ("system:kube-controller-manager", None),
+        "kube-scheduler.kubeconfig": ("system:kube-scheduler", None),
+        "kubelet.kubeconfig": (node_user, "system:nodes"),
+        "kube-proxy.kubeconfig": ("system:kube-proxy", None),
+        "coredns.kubeconfig": ("system:coredns", None),
+    }
+    for file, (user, group) in users.items():
+        pair = authority.client(file, user, group)
+        write_private(directory / file, _kubeconfig(authority, pair, state).encode())
+
+
+def _kubeconfig(authority: CertificateAuthority, pair: KeyPair, state: NodeState) -> str:
+    return configuration.kubeconfig(
+        state.addresses.api_server,
+        authority.path.read_bytes(),
+        pair.certificate.read_bytes(),
+        pair.key.read_bytes(),
+        f"aiapp-{state.name}",
+    )
+
+
+def _write_configuration(directory: Path, state: NodeState, programs: Programs) -> None:
+    addresses, certificates = state.addresses, f"{directory}/certificates"
+    hosts_file = f"registries/{REGISTRY_HOST}:{REGISTRY_PORT}/hosts.toml"
+    files = {
+        "kubelet.yaml": configuration.kubelet(addresses, certificates),
+        "kube-proxy.yaml": configuration.kube_proxy(addresses, str(directory)),
+        "containerd.toml": configuration.containerd(
+            f"{directory}/containerd", str(programs.binaries), str(directory)
+        ),
+        hosts_file: configuration.registry_hosts(f"{certificates}/ca.crt"),
+        "cni/10-pods.conflist": json.dumps(configuration.cni(addresses)),
+        "registry.yaml": configuration.registry(
+            addresses, str(directory), f"{directory}/registry", secrets.token_hex(16)
+        ),
+        "htpasswd": _htpasswd_line(state),
+        "Corefile": configuration.corefile(addresses, str(directory)),
+        "etc/hosts": configuration.hosts(addresses),
+        "etc/resolv.conf": configuration.resolv_conf(addresses),
+        "etc/hostname": f"{configuration.NODE_NAME}\n",
+    }
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        write_private(directory / name, text.encode())
+        # Everybody in the node reads these, whoever they run as.
+        if name.startswith("etc/"):
+            (directory / name).chmod(0o644)
+
+
+def _htpasswd_line(state: NodeState) -> str:
+    # The lowest cost bcrypt has: the password is random, and every pull pays for the check.
+    hashed = bcrypt.hashpw(state.registry_password.encode(), bcrypt.gensalt(rounds=4))
+    return f"{state.registry_username}:{hashed.decode()}\n"
+
+
+def _write_services(directory: Path, state: NodeState, programs: Programs) -> None:
+    accounts = configuration.azurite_accounts(state.account_keys)
+    lines = command_lines(state.addresses, str(directory), str(programs.azurite), accounts)
+    path = f"{programs.binaries}:{programs.node.parent}:{SYSTEM_PATH}"
+    for name, (argv, extra) in lines.items():
+        environment = {"PATH": path, "HOME": "/root", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **extra}  # noqa: S108
+        exports = [f"export {key}={shlex.quote(value)}" for key, value in environment.items()]
+        remember = f"echo $$ >{shlex.quote(f'{directory}/pids/{name}')}"
+        script = "\n".join([*exports, remember, f"exec {shlex.join(argv)}", ""])
+        write_private(directory / "services" / f"{name}.sh", script.encode())

@@ -1,0 +1,3 @@
+module aiapp/cluster/pause
+
+go 1.26.0

@@ -156,9 +156,9 @@ def _refuse_collisions(paths: list[str], where: str) -> None:
     """Refuse names that are one file, or a file and a folder at once, on some file system."""
     files: dict[str, str] = {}
     for path in paths:
-        twin = files.setdefault(_folded(path), path)
-        if twin is not path:
+        if twin := files.get(_folded(path)):
             raise SourceError(Reason.UNSAFE_PATH, f"{where}: {cut(path)} and {cut(twin)} would be one file; rename one")
+        files[_folded(path)] = path
     for path in paths:
         folders = _folded(path).split("/")[:-1]
         for depth in range(1, len(folders) + 1):

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
-from azure.core.exceptions import AzureError, HttpResponseError
-from azure.core.pipeline.transport import RequestsTransport
+from azure.core.exceptions import AzureError, DecodeError, DeserializationError, HttpResponseError
+from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline.transport import HttpResponse, RequestsTransport
 from azure.storage.blob import BlobProperties, ContainerClient, ExponentialRetry, StandardBlobTier
 
 from aiapp_models.contract import SHA256SUMS
@@ -66,8 +67,9 @@ class AzureBlobStore:
             transport=RequestsTransport(
                 session=https_session(self._tls), connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
             ),
-            retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, random_jitter_range=1),
+            retry_policy=ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1),
             permit_redirects=False,  # a redirect would carry the request to an address nobody allowed
+            raw_response_hook=self._refuse_strangers,
             max_single_get_size=CHUNK_BYTES,
             max_chunk_get_size=CHUNK_BYTES,
         )
@@ -151,6 +153,8 @@ class AzureBlobStore:
         """Turn each of the SDK's errors into a SourceError; `from None`, since their text quotes URLs with a SAS."""
         try:
             yield
+        except (DecodeError, DeserializationError, UnicodeError, AttributeError, TypeError):  # over XML unlike Azure's
+            raise self._stranger() from None
         except HttpResponseError as error:
             if error.status_code is None:
                 raise self._unreachable(where, error) from None
@@ -160,6 +164,16 @@ class AzureBlobStore:
             raise refusal(where, error.status_code, str(getattr(error, "error_code", "") or "")) from None
         except (AzureError, OSError) as error:  # those of requests are OSErrors
             raise self._unreachable(where, error) from None
+
+    def _refuse_strangers(self, response: PipelineResponse[Any, HttpResponse]) -> None:
+        """Refuse a success that is not Azure's: a portal's page would be read as an empty listing."""
+        answer = response.http_response
+        if answer.status_code < 300 and "x-ms-request-id" not in answer.headers:
+            raise self._stranger()
+
+    def _stranger(self) -> SourceError:
+        problem = f"{self._where}: {urlsplit(self._access.url).hostname} does not answer as Azure Blob Storage does"
+        return SourceError(Reason.STORE_REFUSED, f"{problem}; check the endpoint in modelSource, then proxies")
 
     def _unreachable(self, where: str, error: Exception) -> SourceError:
         problem = network_problem(error, urlsplit(self._access.url).hostname or "")

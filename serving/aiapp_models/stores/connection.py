@@ -18,6 +18,24 @@ READ_SECONDS: Final = 10
 """Longest silence between two packets; an object store answers in well under a second."""
 
 
+_PROBLEMS: Final[tuple[tuple[tuple[type[BaseException], ...], str], ...]] = (
+    # In this order: urllib3 calls a refused connection a time-out too.
+    (
+        (socket.gaierror, urllib3.exceptions.NameResolutionError),
+        "the name {host} does not resolve; check the account or endpoint in modelSource, then DNS",
+    ),
+    (
+        (ConnectionRefusedError,),
+        "{host} refuses the connection; check the endpoint in modelSource, firewall and private endpoint",
+    ),
+    (
+        (TimeoutError, urllib3.exceptions.TimeoutError),
+        "{host} does not answer in time; check network policy, firewall and private endpoint",
+    ),
+    ((ssl.SSLError,), "{host} speaks no TLS that we accept; check the endpoint in modelSource"),
+)
+
+
 class DeadlineContext(ssl.SSLContext):
     """TLS settings of one store whose connections end at `deadline`, a time of the monotonic clock.
 
@@ -87,15 +105,9 @@ def network_problem(error: BaseException, host: str) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             problem = f"the certificate of {host} is not trusted ({cause.verify_message})"
             return f"{problem}; add its authority to the trust bundle"
-    for cause in causes:
-        if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
-            return f"the name {host} does not resolve; check the account or endpoint in modelSource, then DNS"
-        if isinstance(cause, ConnectionRefusedError):
-            return f"{host} refuses the connection; check the endpoint in modelSource, firewall and private endpoint"
-        if isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError):
-            return f"{host} does not answer in time; check network policy, firewall and private endpoint"
-        if isinstance(cause, ssl.SSLError):
-            return f"{host} speaks no TLS that we accept ({cause.reason}); check the endpoint in modelSource"
+    for kinds, words in _PROBLEMS:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return words.format(host=host)
     return f"the connection to {host} broke ({type(causes[-1]).__name__}); it is tried again"
 
 

@@ -1,0 +1,1 @@
+"""Real programs on loopback that stand in for services of the cloud."""

@@ -1,0 +1,124 @@
+"""Stores that do not answer as stores do, on loopback over TLS."""
+
+import contextlib
+import http.server
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aiapp_models.errors import Reason, SourceError
+from aiapp_models.stores import azure_blob, open_store
+from aiapp_models.stores.connection import tls_context
+from cluster.certificates import CertificateAuthority
+from stand_ins.azurite import free_port
+
+Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+@contextlib.contextmanager
+def store_that(answer: Answer, directory: Path) -> Iterator[tuple[str, Path]]:
+    """Serve `answer` to every request; give the address and the authority to trust."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with contextlib.suppress(OSError):
+                answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    authority = CertificateAuthority.create(directory / "ca", "A strange store")
+    pair = authority.server("store", "store", ["localhost"])
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pair.certificate, pair.key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"https://localhost:{server.server_address[1]}", authority.path
+        finally:
+            server.shutdown()
+
+
+def manifest_refused(endpoint: str, trust: Path | None) -> SourceError:
+    source = {"azureBlob": {"account": "contosomodels", "container": "models", "endpoint": endpoint}}
+    with open_store(source, None, trust) as opened, pytest.raises(SourceError) as caught:
+        opened.manifest("1")
+    return caught.value
+
+
+def test_a_store_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(azure_blob, "MANIFEST_SECONDS", 1)
+    stopped = threading.Event()
+
+    def trickle(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "100000")
+        request.end_headers()
+        while not stopped.wait(0.1):
+            request.wfile.write(b"<")
+
+    with store_that(trickle, tmp_path) as (endpoint, trust):
+        started = time.monotonic()
+        error = manifest_refused(endpoint, trust)
+        took = time.monotonic() - started
+        stopped.set()
+    assert (error.reason, error.transient) == (Reason.STORE_UNREACHABLE, True)
+    assert "does not answer in time" in error.message
+    assert took < 15
+
+
+def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def redirect(request: http.server.BaseHTTPRequestHandler) -> None:
+        seen.append(request.path)
+        request.send_response(302)
+        request.send_header("Location", "/elsewhere")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    with store_that(redirect, tmp_path) as (endpoint, trust):
+        error = manifest_refused(endpoint, trust)
+    assert error.reason is Reason.STORE_REFUSED
+    assert seen
+    assert not [path for path in seen if "elsewhere" in path]
+
+
+@pytest.mark.parametrize("header", ["Server", "x-ms-request-id"])
+@pytest.mark.parametrize("body", [b"<html>a captive portal</html>", b"", b"\xff\xfe", b"<?xml version='1.0'?><a>"])
+def test_something_else_than_a_blob_store_is_refused_in_words(tmp_path: Path, body: bytes, header: str) -> None:
+    def page(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "text/html")
+        request.send_header(header, "a stranger")
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    with store_that(page, tmp_path) as (endpoint, trust):
+        error = manifest_refused(endpoint, trust)
+    assert error.reason is Reason.STORE_REFUSED
+    assert "localhost does not answer as Azure Blob Storage does" in error.message
+
+
+def test_a_closed_port_is_told(tmp_path: Path) -> None:
+    authority = CertificateAuthority.create(tmp_path, "unused")
+    error = manifest_refused(f"https://localhost:{free_port()}", authority.path)
+    assert (error.reason, error.transient) == (Reason.STORE_UNREACHABLE, True)
+    assert "localhost refuses the connection" in error.message
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", None], ids=["empty", "text", "missing"])
+def test_a_trust_bundle_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    bundle = tmp_path / "ca.crt"
+    if content is not None:
+        bundle.write_bytes(content)
+    with pytest.raises(SourceError, match=r"ca\.crt cannot be read") as caught:
+        tls_context(bundle)
+    assert caught.value.reason is Reason.SOURCE_INVALID

@@ -70,7 +70,7 @@ def root_schema() -> dict[str, Any]:
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
             "spec": structural_schema(AIAppSpec),
             "status": structural_schema(AIAppStatus),
         },
@@ -80,6 +80,7 @@ def root_schema() -> dict[str, Any]:
                 f"self.metadata.name.size() <= 50 && self.metadata.name.matches('{DNS_LABEL}')",
                 "metadata.name must be at most 50 lower-case letters, digits and '-', and start with a letter: "
                 "the app's Service bears it",
+                ".metadata.name",
             )
         ],
     }

@@ -75,7 +75,8 @@ class ExposeService(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             cel(
-                "self.exposure != 'External' || self.type == 'LoadBalancer'",
+                # The declared default of this object is checked before those of its fields are filled in.
+                "!has(self.exposure) || self.exposure != 'External' || self.type == 'LoadBalancer'",
                 "exposure External needs type LoadBalancer",
                 ".exposure",
             )

@@ -1,0 +1,1 @@
+"""Tables of inputs, right and wrong, with their answers."""

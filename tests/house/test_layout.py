@@ -20,7 +20,11 @@ LOCKS = ("operator/requirements.txt", "serving/requirements.txt", "examples/requ
 
 def tracked(suffix: str = "") -> list[Path]:
     listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return [ROOT / name for name in listing.stdout.splitlines() if name.endswith(suffix) and (ROOT / name).is_file()]
 
@@ -48,7 +52,9 @@ def test_the_top_level_holds_only_what_a_newcomer_expects() -> None:
 def test_files_and_functions_stay_short_enough_to_read(path: Path) -> None:
     source = path.read_text()
     assert len(source.splitlines()) <= LONGEST_FILE
-    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
@@ -77,5 +83,9 @@ def test_the_makefile_only_calls_python() -> None:
 def test_no_file_names_a_home_or_root_path_of_some_machine() -> None:
     machine_path = re.compile(r"(?<![\w.$}-])/(?:root|home/\w+|work)/")
     readable = (".py", ".md", ".toml", ".yaml", ".yml", ".sh", ".mod", ".json", ".txt", ".tpl")
-    found = [path.relative_to(ROOT) for path in tracked() if path.suffix in readable and machine_path.search(path.read_text())]
+    found = [
+        path.relative_to(ROOT)
+        for path in tracked()
+        if path.suffix in readable and machine_path.search(path.read_text())
+    ]
     assert found == []

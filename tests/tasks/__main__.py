@@ -25,7 +25,10 @@ TASKS: dict[str, tuple[str, Task]] = {
     "demo": ("the whole story on this machine, taken down at the end (KEEP=1 leaves it running)", _demo),
     "test": ("unit tests and tests on a real cluster", testing.test),
     "check": ("style, types, import contracts, generated files: under a minute", lambda _: checks.check()),
-    "cluster": ("start a cluster of one node (CLUSTER=auto|local|kind|context:NAME)", _in_environment("-m", "cluster", "up")),
+    "cluster": (
+        "start a cluster of one node (CLUSTER=auto|local|kind|context:NAME)",
+        _in_environment("-m", "cluster", "up"),
+    ),
     "deploy": ("put the operator and the digits example into the cluster", _in_environment("-m", "demo.deploy")),
     "cluster-down": ("end the cluster and leave nothing", _in_environment("-m", "cluster", "down")),
     "mutants": ("plant known faults and see the tests catch them", lambda _: mutants.mutants()),

@@ -12,13 +12,13 @@ def check() -> int:
     """Run the static checks, all of them even if one fails; return 0 if none did."""
     python = ensure_environment("dev")
     bin_dir = python.parent
-    checks: dict[str, list[str | Path]] = {
-        "ruff": [bin_dir / "ruff", "check", *CODE],
-        "formatting": [bin_dir / "ruff", "format", "--check", "--quiet", *CODE],
-        "types": [bin_dir / "mypy", "--no-error-summary", *CODE],
-        "import contracts": [bin_dir / "lint-imports", "--no-timing"],
-        "generated CRD": [python, "-m", "aiapp_operator.api.crd", "--check"],
-        "house rules": [python, "-m", "pytest", "-q", "--no-header", "tests/house"],
+    checks: dict[str, tuple[str | Path, ...]] = {
+        "ruff": (bin_dir / "ruff", "check", *CODE),
+        "formatting": (bin_dir / "ruff", "format", "--check", "--quiet", *CODE),
+        "types": (bin_dir / "mypy", "--no-error-summary", *CODE),
+        "import contracts": (bin_dir / "lint-imports", "--no-logo"),
+        "generated CRD": (python, "-m", "aiapp_operator.api.crd", "--check"),
+        "house rules": (python, "-m", "pytest", "-q", "--no-header", "tests/house"),
     }
     failed = []
     for name, command in checks.items():
@@ -26,7 +26,7 @@ def check() -> int:
         if run(command, python_path()):
             failed.append(name)
     if failed:
-        fail(f"failed: {', '.join(failed)}. `make format` repairs formatting, `make crd` and `make lock` what is generated.")
+        fail(f"failed: {', '.join(failed)}. `make format`, `make crd` and `make lock` write again what is generated.")
     return 1 if failed else 0
 
 

@@ -24,7 +24,9 @@ def ensure_environment(stage: str) -> Path:
         TaskError: this Python is too old or cannot make virtual environments, or a package cannot be had.
     """
     if sys.version_info < OLDEST_PYTHON:
-        raise TaskError(f"Python {sys.version.split()[0]} is too old: 3.11 or newer is needed (make PYTHON=python3.11 ...)")
+        raise TaskError(
+            f"Python {sys.version.split()[0]} is too old: 3.11 or newer is needed (make PYTHON=python3.11 ...)"
+        )
     home = cache_dir() / f"venv-{_key()}"
     python = home / "bin" / "python"
     if not python.exists():
@@ -64,4 +66,4 @@ def _can_make_environments() -> bool:
 def _install_venv_package() -> None:
     from cluster.toolchain import ensure_debian_packages  # noqa: PLC0415  (only a bare Debian needs it)
 
-    ensure_debian_packages([f"python{sys.version_info.major}.{sys.version_info.minor}-venv"])
+    ensure_debian_packages([f"python{sys.version_info.major}.{sys.version_info.minor}-venv"], say)

@@ -27,6 +27,6 @@ def lock() -> int:
         if status := run([uv, "pip", "compile", *flags, *chosen, "-c", EVERYTHING, project, "-o", target]):
             return status
     digits = ROOT / "examples" / "digits"
-    if (digits / "requirements.in").exists():
-        return run([uv, "pip", "compile", *flags, "-c", EVERYTHING, digits / "requirements.in", "-o", digits / "requirements.txt"])
-    return 0
+    source, target = digits / "requirements.in", digits / "requirements.txt"
+    say(f"{target.relative_to(ROOT)}: what the example's image adds")
+    return run([uv, "pip", "compile", *flags, "-c", EVERYTHING, source, "-o", target])

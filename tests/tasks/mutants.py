@@ -53,5 +53,5 @@ def _copy_tree(target: Path) -> None:
 
 
 def _pytest(python: Path, tree: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
-    command = [python, "-m", "pytest", "-q", "--no-header", "-x", "-p", "no:cacheprovider", *tests]
+    command = [str(python), "-m", "pytest", "-q", "--no-header", "-x", "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)

@@ -12,31 +12,49 @@ class Settings:
     trust_config_map: ConfigMap with key `ca.crt` in every app namespace, or empty: system roots only.
     trust_bundle: the same authorities as a file in the operator's own pod, or empty.
     cluster_domain: the cluster's DNS domain.
+    namespace, service_account: who the operator is, for the words that say how to grant it a right.
     probe_port: where /healthz answers.
     metrics_port: where /metrics answers.
+    log_format: `json`, or `full` for people.
     """
 
     fetch_image: str
     trust_config_map: str = ""
     trust_bundle: str = ""
     cluster_domain: str = "cluster.local"
+    namespace: str = "aiapp-system"
+    service_account: str = "aiapp-operator"
     probe_port: int = 8080
     metrics_port: int = 9090
+    log_format: str = "json"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read AIAPP_* variables.
 
         Raises:
-            ValueError: AIAPP_FETCH_IMAGE is missing or a port is no number.
+            ValueError: AIAPP_FETCH_IMAGE is missing, a port is no number or the log format unknown.
         """
         if not env.get("AIAPP_FETCH_IMAGE"):
             raise ValueError("AIAPP_FETCH_IMAGE is not set: name the serving image (chart value serving.image)")
+        log_format = env.get("AIAPP_LOG_FORMAT", "json")
+        if log_format not in {"json", "full"}:
+            raise ValueError(f"AIAPP_LOG_FORMAT is {log_format!r}: write json or full")
         return cls(
             fetch_image=env["AIAPP_FETCH_IMAGE"],
             trust_config_map=env.get("AIAPP_TRUST_CONFIG_MAP", ""),
             trust_bundle=env.get("AIAPP_TRUST_BUNDLE", ""),
             cluster_domain=env.get("AIAPP_CLUSTER_DOMAIN", "cluster.local"),
-            probe_port=int(env.get("AIAPP_PROBE_PORT", "8080")),
-            metrics_port=int(env.get("AIAPP_METRICS_PORT", "9090")),
+            namespace=env.get("AIAPP_NAMESPACE", "aiapp-system"),
+            service_account=env.get("AIAPP_SERVICE_ACCOUNT", "aiapp-operator"),
+            probe_port=_port(env, "AIAPP_PROBE_PORT", 8080),
+            metrics_port=_port(env, "AIAPP_METRICS_PORT", 9090),
+            log_format=log_format,
         )
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ValueError(f"{name} is {text!r}: write a port number")
+    return int(text)

@@ -1,0 +1,157 @@
+"""Carries a plan out: what stands already is left alone, what was refused is not asked for in every run."""
+
+import hashlib
+import logging
+from datetime import datetime
+from typing import Final
+
+from aiapp_operator import drift
+from aiapp_operator.errors import ConflictError, NotFoundError, OperatorError
+from aiapp_operator.kube import FIELD_MANAGER, RESOURCES, Kube
+from aiapp_operator.metrics import WRITES
+from aiapp_operator.observe import key_of
+from aiapp_operator.patience import Patience
+from aiapp_operator.state import Event, Key, Manifest, ObjectId, Observed, Plan, Problem, Severity
+from aiapp_operator.view import Place, View
+
+logger = logging.getLogger(__name__)
+
+RECORD_KIND: Final = "ControllerRevision"
+SAME_EVENT_SECONDS: Final = 600
+
+
+class Actor:
+    """Applies, deletes, writes status, posts Events; the only one that writes."""
+
+    def __init__(self, view: View, kube: Kube, patience: Patience) -> None:
+        self._view = view
+        self._kube = kube
+        self._patience = patience
+        # What an apply left different from what was desired, as a webhook may: (hash, resourceVersion), or it
+        # would be applied again in every run.
+        self._settled: dict[Key, dict[ObjectId, tuple[str, str]]] = {}
+
+    def forget(self, key: Key) -> None:
+        """Forget an app that is gone."""
+        self._settled.pop(key, None)
+
+    async def carry_out(self, plan: Plan, observed: Observed, now: datetime) -> list[tuple[ObjectId, Problem]]:
+        """Apply in order and delete; return what was refused.
+
+        What follows a refused record is left undone: a Deployment must not run a release that nobody remembers.
+        """
+        records = {ObjectId(RECORD_KIND, record["metadata"]["name"]): record for record in observed.revisions}
+        live = {**observed.children, **records}
+        refusals: list[tuple[ObjectId, Problem]] = []
+        for desired in plan.apply:
+            child = ObjectId(desired["kind"], desired["metadata"]["name"])
+            if problem := await self._apply(key_of(observed.app), desired, live.get(child), now):
+                refusals.append((child, problem))
+                if child.kind == RECORD_KIND:
+                    return refusals
+        for child in plan.delete:
+            problem = await self._delete(key_of(observed.app), live[child]) if child in live else None
+            refusals += [(child, problem)] if problem else []
+        return refusals
+
+    async def write_status(self, app: Manifest, status: Manifest | None) -> Manifest:
+        """Write the status where it differs; return the app as it is then.
+
+        Raises:
+            OperatorError: ConflictError when the app is not the one that the status was computed from.
+        """
+        if status is None or status == app.get("status"):
+            return app
+        try:
+            written = await self._kube.write_status(app, status)
+        except NotFoundError:
+            return app  # deleted meanwhile
+        self._view.record(written)
+        WRITES.labels(app["kind"], "status").inc()
+        return written
+
+    async def report(self, app: Manifest, events: tuple[Event, ...], now: datetime) -> None:
+        """Post Events; one that cannot be posted is logged and no more."""
+        for event in events:
+            logger.info("%s/%s: %s: %s", *key_of(app), event.reason, event.message)
+            try:
+                await self._kube.create(event_manifest(app, event, now))
+            except ConflictError:
+                continue  # a run before this one posted it and failed later
+            except OperatorError as error:
+                logger.warning("%s/%s: the Event %s was not posted: %s", *key_of(app), event.reason, error)
+
+    async def _apply(self, key: Key, desired: Manifest, live: Manifest | None, now: datetime) -> Problem | None:
+        child, digest = ObjectId(desired["kind"], desired["metadata"]["name"]), drift.applied_hash(desired)
+        wanted, settled = drift.with_hash(desired), self._settled.setdefault(key, {})
+        if live and (drift.stands(wanted, live) or settled.get(child) == (digest, _version(live))):
+            return None
+        refusal: Problem | None = self._patience.kept(key, child, digest, now)
+        if refusal:
+            return refusal
+        try:
+            answer = await self._kube.apply(wanted, live["metadata"]["uid"] if live else None)
+        except OperatorError as error:
+            return self._refused(key, child, digest, error)
+        self._patience.drop(key, child)
+        if not drift.stands(wanted, answer):
+            settled[child] = (digest, _version(answer))
+        if child.kind != RECORD_KIND:
+            self._view.record(answer)
+        if live is None or _version(live) != _version(answer):
+            self._wrote(key, child, "changed" if live else "created")
+        return None
+
+    async def _delete(self, key: Key, manifest: Manifest) -> Problem | None:
+        child = ObjectId(manifest["kind"], manifest["metadata"]["name"])
+        try:
+            await self._kube.delete(child, key.namespace, manifest["metadata"]["uid"])
+        except OperatorError as error:
+            return self._refused(key, child, "", error)
+        self._view.forget(Place(child.kind, key.namespace, child.name))
+        self._wrote(key, child, "deleted")
+        return None
+
+    def _refused(self, key: Key, child: ObjectId, digest: str, error: OperatorError) -> Problem:
+        problem = Problem(error.severity, error.reason, f"{child.kind} {child.name}: {error.message}")
+        if problem.severity is Severity.WAITING:
+            self._patience.note(key, child, digest, problem)
+        logger.info("%s/%s: refused: %s", *key, problem.message)
+        return problem
+
+    def _wrote(self, key: Key, child: ObjectId, verb: str) -> None:
+        WRITES.labels(child.kind, verb).inc()
+        logger.info("%s/%s: %s %s %s", *key, verb, child.kind, child.name)
+
+
+def event_manifest(app: Manifest, event: Event, now: datetime) -> Manifest:
+    """Return an Event about the app whose name tells it from others, so that it is posted once within ten minutes."""
+    metadata = app["metadata"]
+    parts = (metadata["uid"], metadata["generation"], event.type, event.reason, event.message)
+    period = int(now.timestamp()) // SAME_EVENT_SECONDS
+    digest = hashlib.sha256(repr((*parts, period)).encode()).hexdigest()[:16]
+    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": RESOURCES["Event"].api_version,
+        "kind": "Event",
+        "metadata": {"name": f"{metadata['name']}.{digest}", "namespace": metadata["namespace"]},
+        "involvedObject": {
+            "apiVersion": app["apiVersion"],
+            "kind": app["kind"],
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "resourceVersion": metadata["resourceVersion"],
+        },
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message[:1024],
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+        "source": {"component": FIELD_MANAGER},
+    }
+
+
+def _version(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["resourceVersion"])

@@ -1,0 +1,150 @@
+"""The two containers of a serving pod: `fetch`, which brings the model, and `app`, which serves it."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from aiapp_models import contract
+from aiapp_operator.api.model_source import ModelSource
+from aiapp_operator.api.serving import EnvVar, Resources, Serving
+from aiapp_operator.children.quantity import canonical
+from aiapp_operator.settings import Settings
+from aiapp_operator.state import Manifest, ResolvedModel
+
+MODEL_VOLUME: Final = "model"
+TMP_VOLUME: Final = "tmp"
+CREDENTIALS_VOLUME: Final = "credentials"
+TRUST_VOLUME: Final = "trust"
+
+FETCH_COMMAND: Final = ("python", "-m", "aiapp_serving.fetch")
+FETCH_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+"""Fetch streams; it never holds a file in memory. Its request never adds to the app's: the larger one counts."""
+DEFAULT_REQUESTS: Final = {"cpu": "100m", "memory": "128Mi"}
+"""What the scheduler reserves where the spec does not say: enough for Flask with a small model. No limits."""
+
+PRE_STOP_SECONDS: Final = 10
+"""Time for load balancers and kube-proxies to forget a pod before it stops accepting connections."""
+START_SECONDS: Final = 24 * 60 * 60
+"""The largest release.progressDeadline: a slow start is judged by that field, which applies at once, and never by
+the kubelet, whose probe could only change with a release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cargo:
+    """What a pod carries besides the spec: digests of one release and its number.
+
+    image: `registry/path@sha256:...`.
+    """
+
+    revision: int
+    image: str
+    image_ref: str
+    image_digest: str
+    model: ResolvedModel | None
+
+
+def app_container(serving: Serving, cargo: Cargo) -> Manifest:
+    """Return the container that serves, from the user's image."""
+    mounts: list[Manifest] = [{"name": TMP_VOLUME, "mountPath": "/tmp"}]  # noqa: S108 - an emptyDir of the pod's own
+    if cargo.model:
+        mounts.append({"name": MODEL_VOLUME, "mountPath": contract.MODEL_VOLUME_DIR, "readOnly": True})
+    return {
+        "name": contract.APP_CONTAINER,
+        "image": cargo.image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [*_release_env(serving, cargo), *(env_var(variable) for variable in serving.env)],
+        "ports": [{"name": "http", "containerPort": serving.port, "protocol": "TCP"}],
+        "resources": resources(serving.resources),
+        "volumeMounts": mounts,
+        **_probes(serving),
+        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": container_security(),
+    }
+
+
+def fetch_container(source: ModelSource, cargo: Cargo, settings: Settings) -> Manifest:
+    """Return the init container that puts the model into the volume, and alone sees the store's credentials."""
+    where = source.model_dump(mode="json", by_alias=True, exclude_defaults=True, include={"azure_blob"})
+    env = [
+        {"name": contract.ENV_MODEL_SOURCE, "value": json.dumps(where, sort_keys=True, separators=(",", ":"))},
+        *_model_env(cargo),
+    ]
+    mounts: list[Manifest] = [
+        {"name": TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
+        {"name": MODEL_VOLUME, "mountPath": contract.MODEL_VOLUME_DIR},
+    ]
+    if source.credentials.secret_ref:
+        env.append({"name": contract.ENV_CREDENTIALS_DIR, "value": contract.CREDENTIALS_DIR})
+        mounts.append({"name": CREDENTIALS_VOLUME, "mountPath": contract.CREDENTIALS_DIR, "readOnly": True})
+    if settings.trust_config_map:
+        env.append({"name": contract.ENV_TRUST_BUNDLE, "value": contract.TRUST_BUNDLE})
+        mounts.append({"name": TRUST_VOLUME, "mountPath": contract.TRUST_DIR, "readOnly": True})
+    return {
+        "name": contract.FETCH_CONTAINER,
+        "image": settings.fetch_image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(FETCH_COMMAND),
+        "env": env,
+        "resources": FETCH_RESOURCES,
+        "volumeMounts": mounts,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": container_security(),
+    }
+
+
+def container_security() -> Manifest:
+    """Return what the Pod Security Standard `restricted` asks of a container, and a root that cannot be written."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def resources(wanted: Resources | None) -> Manifest:
+    """Return requests and limits in the API server's form; a request that is not named is the limit or our default."""
+    limits = {name: canonical(amount) for name, amount in ((wanted and wanted.limits) or {}).items()}
+    requests = {name: amount for name, amount in DEFAULT_REQUESTS.items() if name not in limits}
+    requests |= {name: canonical(amount) for name, amount in ((wanted and wanted.requests) or {}).items()}
+    return {kind: amounts for kind, amounts in (("requests", requests), ("limits", limits)) if amounts}
+
+
+def env_var(variable: EnvVar) -> Manifest:
+    """Return one variable as a container has it; an empty value is left out, as the API server does."""
+    rendered: Manifest = {"name": variable.name}
+    if variable.value:
+        rendered["value"] = variable.value
+    if variable.value_from:
+        rendered["valueFrom"] = variable.value_from.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return rendered
+
+
+def _release_env(serving: Serving, cargo: Cargo) -> list[dict[str, str]]:
+    return [
+        {"name": contract.ENV_REVISION, "value": str(cargo.revision)},
+        {"name": contract.ENV_IMAGE_DIGEST, "value": cargo.image_digest},
+        {"name": contract.ENV_PORT, "value": str(serving.port)},
+        *_model_env(cargo),
+    ]
+
+
+def _model_env(cargo: Cargo) -> list[dict[str, str]]:
+    if cargo.model is None:
+        return []
+    return [
+        {"name": contract.ENV_MODEL_DIR, "value": contract.MODEL_DIR},
+        {"name": contract.ENV_MODEL_VERSION, "value": cargo.model.version},
+        {"name": contract.ENV_MODEL_DIGEST, "value": cargo.model.digest},
+    ]
+
+
+def _probes(serving: Serving) -> Manifest:
+    ready = {"httpGet": {"path": serving.readiness_path, "port": "http", "scheme": "HTTP"}}
+    return {
+        # Every second of its period is a second in which a started pod waits for traffic.
+        "startupProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": START_SECONDS},
+        "readinessProbe": {**ready, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 3},
+        # TCP only: an app that is busy scoring must not be killed for a slow answer.
+        "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10, "failureThreshold": 6},
+    }

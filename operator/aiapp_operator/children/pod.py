@@ -1,0 +1,115 @@
+"""The pod template of a release, rendered once and stored with it."""
+
+from typing import Final
+
+from aiapp_models import contract
+from aiapp_operator.api.serving import Toleration
+from aiapp_operator.api.v1alpha1 import AIApp
+from aiapp_operator.children.containers import (
+    CREDENTIALS_VOLUME,
+    MODEL_VOLUME,
+    TMP_VOLUME,
+    TRUST_VOLUME,
+    Cargo,
+    app_container,
+    fetch_container,
+)
+from aiapp_operator.children.metadata import labels, selector
+from aiapp_operator.settings import Settings
+from aiapp_operator.state import Manifest
+
+TOPOLOGY_NODE: Final = "kubernetes.io/hostname"
+TOPOLOGY_ZONE: Final = "topology.kubernetes.io/zone"
+USER: Final = 65532
+"""The user of distroless images; any other would do, except 0."""
+GRACE_SECONDS: Final = 60
+"""From the end of a pod's life being asked for to SIGKILL: the preStop sleep, then the longest request."""
+
+
+def pod_template(app: AIApp, cargo: Cargo, settings: Settings) -> Manifest:
+    """Return the template of the pods that serve `cargo` as `app` asks for."""
+    source = app.spec.model_source if cargo.model else None
+    spec: Manifest = {
+        "containers": [app_container(app.spec.serving, cargo)],
+        "volumes": _volumes(app, cargo, settings),
+        "serviceAccountName": app.spec.service_account_name or app.metadata.name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": _pod_security(),
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "topologySpreadConstraints": [_spread(app, key) for key in (TOPOLOGY_NODE, TOPOLOGY_ZONE)],
+    }
+    if source:
+        spec["initContainers"] = [fetch_container(source, cargo, settings)]
+    if app.spec.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": secret.name} for secret in app.spec.image_pull_secrets]
+    return {"metadata": _metadata(app, cargo), "spec": spec | _placement(app)}
+
+
+def _metadata(app: AIApp, cargo: Cargo) -> Manifest:
+    name = app.metadata.name
+    annotations = {contract.ANNOTATION_IMAGE: cargo.image_ref}
+    if cargo.model:
+        annotations |= {
+            contract.ANNOTATION_MODEL_VERSION: cargo.model.version,
+            contract.ANNOTATION_MODEL_DIGEST: cargo.model.digest,
+        }
+    return {
+        "labels": labels(name) | selector(name) | {contract.LABEL_REVISION: str(cargo.revision)},
+        "annotations": annotations,
+    }
+
+
+def _volumes(app: AIApp, cargo: Cargo, settings: Settings) -> list[Manifest]:
+    volumes: list[Manifest] = [{"name": TMP_VOLUME, "emptyDir": {}}]
+    source = app.spec.model_source if cargo.model else None
+    if source is None:
+        return volumes
+    volumes.append({"name": MODEL_VOLUME, "emptyDir": {}})
+    if source.credentials.secret_ref:
+        secret = {"secretName": source.credentials.secret_ref.name, "defaultMode": 0o440}
+        volumes.append({"name": CREDENTIALS_VOLUME, "secret": secret})
+    if settings.trust_config_map:
+        config_map = {
+            "name": settings.trust_config_map,
+            "items": [{"key": contract.TRUST_KEY, "path": contract.TRUST_KEY}],
+        }
+        volumes.append({"name": TRUST_VOLUME, "configMap": config_map})
+    return volumes
+
+
+def _pod_security() -> Manifest:
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": USER,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _spread(app: AIApp, topology_key: str) -> Manifest:
+    return {
+        "topologyKey": topology_key,
+        "maxSkew": 1,
+        # Spreading is a wish: a cluster with one node or one zone serves as well.
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector(app.metadata.name)},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+
+
+def _placement(app: AIApp) -> Manifest:
+    placement: Manifest = {}
+    serving = app.spec.serving
+    if serving.node_selector:
+        placement["nodeSelector"] = dict(serving.node_selector)
+    if serving.tolerations:
+        placement["tolerations"] = [_toleration(toleration) for toleration in serving.tolerations]
+    return placement
+
+
+def _toleration(toleration: Toleration) -> Manifest:
+    rendered = toleration.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {name: value for name, value in rendered.items() if value != ""}

@@ -1,0 +1,256 @@
+"""The conditions of an AIApp: what a person or `kubectl wait` reads about it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from aiapp_operator import findings, pod_findings
+from aiapp_operator.ledger import Ledger, Release, format_time
+from aiapp_operator.reasons import Reason
+from aiapp_operator.releases import Decision
+from aiapp_operator.state import Manifest, Problem, Severity
+
+READY: Final = "Ready"
+UP_TO_DATE: Final = "UpToDate"
+SOURCES_RESOLVED: Final = "SourcesResolved"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"
+ORDER: Final = (READY, UP_TO_DATE, SOURCES_RESOLVED, RECONCILING, STALLED)
+MESSAGE_LENGTH: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that the conditions are judged by.
+
+    decision: None while the spec cannot be read.
+    blocked: what is wrong with the spec or with the names that it needs.
+    failing: why the pods of the release that is wanted do not come up.
+    wanted: number of pods.
+    """
+
+    app: Manifest
+    record: Ledger
+    decision: Decision | None
+    deployment: Manifest
+    pods: tuple[Manifest, ...]
+    wanted: int
+    blocked: Problem | None
+    failing: Problem | None
+    suspended: bool
+
+    @property
+    def target(self) -> Release | None:
+        """Return the release that the Deployment is to run."""
+        return self.decision.target if self.decision else self.record.current
+
+    @property
+    def available(self) -> int:
+        """Return how many pods take requests, of whatever release."""
+        count: int = self.deployment.get("status", {}).get("availableReplicas", 0)
+        return count
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether the release that is wanted has been rolled out and serves alone."""
+        target, active, current = self.target, self.record.active, self.record.current
+        if target is None or active is None or current is None:
+            return False
+        same = target.number == active.number == current.number
+        return same and not pod_findings.of_others(self.pods, target.number)
+
+    @property
+    def problem(self) -> Problem | None:
+        """Return what keeps the spec from being served, the nearest cause first."""
+        return self.blocked or self.failing or self.source_problem
+
+    @property
+    def source_problem(self) -> Problem | None:
+        """Return why image or model is not known."""
+        return self.decision.problem if self.decision else None
+
+    @property
+    def candidate(self) -> Release | None:
+        """Return the release that is on its way to serve."""
+        target, active = self.target, self.record.active
+        return target if target and (active is None or target.number != active.number) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition before it has its times."""
+
+    status: str
+    reason: str
+    message: str
+
+
+def judge(situation: Situation, now: datetime) -> list[Manifest]:
+    """Return all conditions; the transition time is kept where the status is what it was."""
+    verdicts = {
+        READY: ready(situation),
+        UP_TO_DATE: up_to_date(situation),
+        SOURCES_RESOLVED: sources_resolved(situation),
+        RECONCILING: reconciling(situation),
+        STALLED: stalled(situation),
+    }
+    return stamped(situation.app, {kind: verdict for kind, verdict in verdicts.items() if verdict}, now)
+
+
+def ready(situation: Situation) -> Verdict:
+    """The active release serves at the wanted strength, whatever a newer one does."""
+    active = situation.record.active
+    if active is None:
+        problem = situation.problem
+        if problem:
+            return Verdict("False", problem.reason, f"nothing serves yet: {problem.message}")
+        reason = Reason.ROLLING_OUT if situation.target else Reason.NO_RELEASE
+        return Verdict("False", reason, f"nothing serves yet{_starting(situation.target)}")
+    strength = f"{situation.available} of {situation.wanted} pods are available"
+    if situation.available >= situation.wanted:
+        return Verdict("True", Reason.SERVING, f"{active} serves: {strength}")
+    cause = pod_findings.cause(pod_findings.of_revision(situation.pods, active.number))
+    if cause:
+        return Verdict("False", cause.reason, f"{active}: {strength}: {cause.message}")
+    return Verdict("False", Reason.PODS_UNAVAILABLE, f"{active}: {strength}")
+
+
+def up_to_date(situation: Situation) -> Verdict:
+    """What serves is what the spec and its sources ask for; a bump waits for this one."""
+    decision, target, keeps = situation.decision, situation.target, _keeps(situation)
+    if situation.blocked or decision is None:
+        problem = situation.blocked
+        return Verdict("False", problem.reason if problem else Reason.INVALID_SPEC, f"{_words(problem)}{keeps}")
+    if decision.as_asked and target:
+        return _of_the_release(situation, target)
+    if decision.problem:
+        return Verdict("False", decision.problem.reason, f"{decision.problem.message}{keeps}")
+    if situation.suspended:
+        return Verdict("False", Reason.SUSPENDED, f"spec.suspend is true: what the spec asks for waits{keeps}")
+    return Verdict("Unknown", Reason.RESOLVING, f"registry and store are being asked{keeps}")
+
+
+def _of_the_release(situation: Situation, target: Release) -> Verdict:
+    """Return how far the release is that the spec asks for."""
+    if situation.settled:
+        return Verdict("True", Reason.UP_TO_DATE, f"{target} serves, as the spec asks")
+    failing, keeps = situation.failing, _keeps(situation)
+    if failing:
+        verb = "waits" if failing.reason in findings.TIME else "does not start"
+        return Verdict("False", failing.reason, f"{target} {verb}: {failing.message}{keeps}")
+    return Verdict("False", Reason.ROLLING_OUT, f"{target} is being rolled out: {_progress(situation)}{keeps}")
+
+
+def sources_resolved(situation: Situation) -> Verdict:
+    """Image and model are known by their digests."""
+    decision = situation.decision
+    if decision is None:
+        return Verdict("Unknown", Reason.INVALID_SPEC, "the spec cannot be read, so nothing was asked")
+    if decision.problem:
+        return Verdict("False", decision.problem.reason, decision.problem.message)
+    if decision.resolved and decision.image:
+        model = f", model {decision.model.version} is {decision.model.digest}" if decision.model else ""
+        return Verdict("True", Reason.RESOLVED, f"image {decision.image.ref} is {decision.image.digest}{model}")
+    if situation.suspended:
+        return Verdict("Unknown", Reason.SUSPENDED, "registry and store are not asked while spec.suspend is true")
+    return Verdict("Unknown", Reason.RESOLVING, "registry and store are being asked")
+
+
+def reconciling(situation: Situation) -> Verdict | None:
+    """A rollout runs now."""
+    if situation.target is None or situation.settled:
+        return None
+    reason = situation.failing.reason if situation.failing else Reason.ROLLING_OUT
+    return Verdict("True", reason, f"{situation.target} is being rolled out: {_progress(situation)}")
+
+
+def stalled(situation: Situation) -> Verdict | None:
+    """Nothing moves before somebody edits the spec."""
+    for problem in (situation.blocked, situation.source_problem):
+        if problem and problem.severity is Severity.STALLED:
+            return Verdict("True", problem.reason, problem.message)
+    return None
+
+
+def acknowledge(app: Manifest, now: datetime) -> Manifest | None:
+    """Return the status that says "seen, and being worked on" for a spec not seen before; None: it was.
+
+    Written before registry and store are asked, so that nobody takes what was said about the spec before for an
+    answer to the new one.
+    """
+    status: Manifest = app.get("status") or {}
+    generation = app["metadata"]["generation"]
+    if status.get("observedGeneration") == generation:
+        return None
+    resolving = Verdict("Unknown", Reason.RESOLVING, "the spec changed: registry and store are being asked")
+    verdicts = {
+        UP_TO_DATE: resolving,
+        SOURCES_RESOLVED: resolving,
+        RECONCILING: Verdict("True", Reason.RESOLVING, resolving.message),
+    }
+    before = conditions_of(status)
+    # What serves is not judged again here: Ready keeps the generation that it was judged by.
+    kept = [before[READY]] if READY in before else stamped(app, {READY: resolving}, now)
+    shown = in_order([*kept, *stamped(app, verdicts, now)])
+    return {**status, "observedGeneration": generation, "conditions": shown}
+
+
+def stamped(app: Manifest, verdicts: Mapping[str, Verdict], now: datetime) -> list[Manifest]:
+    """Return verdicts as conditions with generation and transition time."""
+    before = conditions_of(app.get("status") or {})
+    conditions = []
+    for kind, verdict in verdicts.items():
+        old = before.get(kind, {})
+        same = old.get("status") == verdict.status
+        conditions.append(
+            {
+                "type": kind,
+                "status": verdict.status,
+                "observedGeneration": app["metadata"]["generation"],
+                "lastTransitionTime": old["lastTransitionTime"] if same else format_time(now),
+                "reason": str(verdict.reason),
+                "message": verdict.message[:MESSAGE_LENGTH],
+            }
+        )
+    return conditions
+
+
+def in_order(shown: list[Manifest]) -> list[Manifest]:
+    """Return conditions in the order in which people read them."""
+    return sorted(shown, key=lambda condition: ORDER.index(condition["type"]))
+
+
+def conditions_of(status: Manifest) -> dict[str, Manifest]:
+    """Return a status' conditions by type."""
+    return {condition["type"]: condition for condition in status.get("conditions", ())}
+
+
+def _words(problem: Problem | None) -> str:
+    return problem.message if problem else "the spec cannot be read"
+
+
+def _starting(target: Release | None) -> str:
+    return f": {target} is starting" if target else ""
+
+
+def _progress(situation: Situation) -> str:
+    target = situation.target
+    updated = pod_findings.of_revision(situation.pods, target.number) if target else ()
+    ready_pods = sum(_is_ready(pod) for pod in updated)
+    return f"{ready_pods} of {situation.wanted} pods are ready"
+
+
+def _is_ready(pod: Manifest) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _keeps(situation: Situation) -> str:
+    """Return what the users of the endpoint have meanwhile."""
+    active = situation.record.active
+    if active is None:
+        return "; nothing serves yet"
+    if not situation.available:
+        return f"; {active} should serve meanwhile, but none of its pods is available"
+    return f"; {active} keeps serving"

@@ -1,0 +1,77 @@
+"""Events: what changed between two statuses, told once. Pure."""
+
+from aiapp_operator.conditions import READY, SOURCES_RESOLVED, UP_TO_DATE, conditions_of
+from aiapp_operator.ledger import short_image
+from aiapp_operator.reasons import Reason
+from aiapp_operator.state import Event, Manifest
+
+NORMAL = "Normal"
+WARNING = "Warning"
+ON_THE_WAY = frozenset(
+    reason.value
+    for reason in (Reason.UP_TO_DATE, Reason.ROLLING_OUT, Reason.RESOLVING, Reason.SUSPENDED, Reason.NO_CAPACITY)
+)
+"""Reasons of UpToDate that are no failure."""
+
+
+def transitions(old: Manifest, new: Manifest) -> tuple[Event, ...]:
+    """Return the Events that tell how `old` became `new`, both whole statuses; none when nothing happened."""
+    told = (_release_started(old, new), _released(old, new), _problem(old, new), _recovered(old, new))
+    return tuple(event for event in told if event)
+
+
+def _release_started(old: Manifest, new: Manifest) -> Event | None:
+    candidate = new.get("candidate")
+    if not candidate or _revision(old.get("candidate")) == candidate["revision"]:
+        return None
+    change = _change(new.get("active") or {}, candidate)
+    return Event(NORMAL, Reason.RELEASE_STARTED, f"revision {candidate['revision']}: {change}")
+
+
+def _released(old: Manifest, new: Manifest) -> Event | None:
+    active = new.get("active")
+    if not active or (old.get("active") or {}).get("releasedTime") == active.get("releasedTime"):
+        return None
+    if not old.get("conditions"):
+        return None  # status was lost, nothing was released
+    change = _change(old.get("active") or {}, active)
+    return Event(NORMAL, Reason.RELEASED, f"revision {active['revision']} serves: {change}")
+
+
+def _problem(old: Manifest, new: Manifest) -> Event | None:
+    """Return what went wrong; the same reason again is no news."""
+    before, after = conditions_of(old), conditions_of(new)
+    for kind in (UP_TO_DATE, SOURCES_RESOLVED, READY):
+        condition = after[kind]
+        fails = condition["status"] == "False" and condition["reason"] not in ON_THE_WAY
+        if fails and not any(condition["reason"] == known["reason"] for known in before.values()):
+            return Event(WARNING, condition["reason"], condition["message"])
+    return None
+
+
+def _recovered(old: Manifest, new: Manifest) -> Event | None:
+    before, after = conditions_of(old), conditions_of(new)
+    for kind in (SOURCES_RESOLVED, READY):
+        was = before.get(kind, {})
+        if was.get("status") == "False" and after[kind]["status"] == "True" and old.get("active"):
+            return Event(NORMAL, Reason.RECOVERED, f"{was['reason']} is over: {after[kind]['message']}")
+    return None
+
+
+def _revision(release: Manifest | None) -> int:
+    return release["revision"] if release else 0
+
+
+def _change(old: Manifest, new: Manifest) -> str:
+    """Return `image 1.4.1 -> 1.4.2, model 41 -> 42`; what stayed is named once."""
+    streams = [("image", _image(old), _image(new)), ("model", old.get("modelVersion"), new.get("modelVersion"))]
+    parts = [
+        f"{stream} {before} -> {after}" if before and before != after else f"{stream} {after or 'none'}"
+        for stream, before, after in streams
+        if before or after
+    ]
+    return ", ".join(parts)
+
+
+def _image(release: Manifest) -> str:
+    return short_image(release["image"]) if release.get("image") else ""

@@ -1,0 +1,204 @@
+"""The record of releases: what the app's ControllerRevisions and its Deployment say. Pure.
+
+Nothing else remembers a release, so all of status can be lost and computed again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Self
+
+from aiapp_models import contract
+from aiapp_operator.image_reference import ImageReference
+from aiapp_operator.state import Manifest, ObjectId, ResolvedImage, ResolvedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a release is made of.
+
+    config: the spec fields that shape the pod and differ from their defaults, and the image's repository.
+    """
+
+    image: ResolvedImage
+    model: ResolvedModel | None
+    config: Manifest
+
+    @property
+    def config_hash(self) -> str:
+        """Return the SHA-256 of the config, in hex."""
+        text = json.dumps(self.config, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """Return ten hex digits that tell this release from any other of the app.
+
+        A model's version is part of it beside its digest: it names the folder that new pods fetch from.
+        """
+        model = (self.model.digest, self.model.version) if self.model else ("", "")
+        text = "\n".join((self.image.digest, *model, self.config_hash))
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    def to_json(self) -> Manifest:
+        """Return the form that a ControllerRevision keeps."""
+        kept: Manifest = {
+            "image": {"ref": self.image.ref, "digest": self.image.digest},
+            "config": self.config,
+            "configHash": self.config_hash,
+        }
+        if self.model:
+            kept["model"] = {
+                "version": self.model.version,
+                "digest": self.model.digest,
+                "sizeBytes": self.model.size_bytes,
+                "publishedTime": format_time(self.model.published),
+            }
+        return kept
+
+    @classmethod
+    def from_json(cls, kept: Manifest) -> Self:
+        """Read what `to_json` wrote."""
+        model = kept.get("model")
+        return cls(
+            image=ResolvedImage(kept["image"]["ref"], kept["image"]["digest"]),
+            model=ResolvedModel(
+                model["version"], model["digest"], model["sizeBytes"], datetime.fromisoformat(model["publishedTime"])
+            )
+            if model
+            else None,
+            config=kept["config"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release: a number, what it is made of, and the pods that it makes.
+
+    ref: the image reference that was last resolved to its digest; another tag of the same image is no release.
+    released: when its rollout was last seen complete; None: never.
+    data: the ControllerRevision's data: inputs and pod template.
+    live: the ControllerRevision as it stands in the cluster; None: not made yet.
+    """
+
+    number: int
+    name: str
+    inputs: Inputs
+    ref: str
+    data: Manifest
+    released: datetime | None = None
+    live: Manifest | None = None
+
+    @property
+    def template(self) -> Manifest:
+        """Return the pod template, as it was rendered when this release was first made."""
+        template: Manifest = self.data["template"]
+        return template
+
+    @property
+    def image_name(self) -> str:
+        """Return how people call the image: its tag, else the start of its digest."""
+        return short_image(self.ref)
+
+    @property
+    def contents(self) -> str:
+        """Return `image 1.4.2, model 42`."""
+        model = self.inputs.model
+        return f"image {self.image_name}" + (f", model {model.version}" if model else "")
+
+    def __str__(self) -> str:
+        return f"revision {self.number} ({self.contents})"
+
+    @classmethod
+    def read(cls, revision: Manifest) -> Self:
+        """Read a ControllerRevision of ours."""
+        metadata, data = revision["metadata"], revision["data"]
+        annotations = metadata.get("annotations", {})
+        inputs = Inputs.from_json(data["inputs"])
+        released = annotations.get(contract.ANNOTATION_RELEASED)
+        return cls(
+            number=revision["revision"],
+            name=metadata["name"],
+            inputs=inputs,
+            ref=annotations.get(contract.ANNOTATION_IMAGE, inputs.image.ref),
+            data=data,
+            released=datetime.fromisoformat(released) if released else None,
+            live=revision,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All releases of an app, oldest first.
+
+    running: number of the release that the Deployment was last applied from; 0: there is no Deployment.
+    """
+
+    releases: tuple[Release, ...]
+    running: int
+
+    @property
+    def current(self) -> Release | None:
+        """Return the release on the Deployment, whether or not its pods serve."""
+        return next((release for release in self.releases if release.number == self.running), None)
+
+    @property
+    def active(self) -> Release | None:
+        """Return the release that was rolled out last, the one that serves."""
+        times = {release.released: release for release in self.releases if release.released}
+        return times[max(times)] if times else None
+
+    @property
+    def candidate(self) -> Release | None:
+        """Return the release that is being rolled out."""
+        return self.current if self.current != self.active else None
+
+    @property
+    def next_number(self) -> int:
+        """Return the number for a release to be made."""
+        return max([self.running, *(release.number for release in self.releases)]) + 1
+
+    def named(self, name: str) -> Release | None:
+        """Return the release whose ControllerRevision has this name."""
+        return next((release for release in self.releases if release.name == name), None)
+
+    def with_release(self, changed: Release) -> Self:
+        """Return the ledger with a release added, or put in the place of the one of its number."""
+        others = [release for release in self.releases if release.number != changed.number]
+        releases = sorted([*others, changed], key=lambda release: release.number)
+        return replace(self, releases=tuple(releases))
+
+
+def read(app: Manifest, children: Mapping[ObjectId, Manifest], revisions: Sequence[Manifest]) -> Ledger:
+    """Return the record of `app`; what another AIApp controls is no part of it."""
+    mine = [Release.read(revision) for revision in revisions if _is_record(revision, app["metadata"]["uid"])]
+    deployment = children.get(ObjectId("Deployment", app["metadata"]["name"]), {})
+    number = deployment.get("metadata", {}).get("annotations", {}).get(contract.ANNOTATION_REVISION, "0")
+    return Ledger(
+        releases=tuple(sorted(mine, key=lambda release: release.number)),
+        running=int(number) if number.isdecimal() else 0,
+    )
+
+
+def controller_uid(manifest: Manifest) -> str | None:
+    """Return the uid of the object that controls this one, or None."""
+    owners = manifest["metadata"].get("ownerReferences", ())
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def short_image(ref: str) -> str:
+    """Return the tag of an image reference, else the first digits of its digest."""
+    image = ImageReference.parse(ref)
+    return image.tag or f"{image.digest:.19}"
+
+
+def format_time(time: datetime) -> str:
+    """Return a time as Kubernetes writes it."""
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _is_record(revision: Manifest, uid: str) -> bool:
+    # Without a controller it comes from a restored backup and is ours again.
+    return controller_uid(revision) in (uid, None) and {"inputs", "template"} <= (revision.get("data") or {}).keys()

@@ -1,0 +1,232 @@
+"""Why pods do not serve: named checks of their status, the most telling first. Pure.
+
+A check answers in the words of the kubelet or of the container's own last message, and says what to do.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from aiapp_models import contract
+from aiapp_models.errors import Reason as ModelReason
+from aiapp_operator.reasons import Reason
+from aiapp_operator.state import Manifest, Problem, Severity
+
+PULL_FAILURES: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+CREATE_FAILURES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+START_FAILURES: Final = frozenset({"ContainerCannotRun", "StartError"})
+SOURCE_FAULTS: Final = frozenset({Reason.IMAGE_PULL_FAILED.value, *(reason.value for reason in ModelReason)})
+"""What a repaired upload or a pushed image can put right."""
+MESSAGE_LENGTH: Final = 600
+"""Characters of somebody else's words that go into a condition."""
+
+_OWN_WORDS: Final = re.compile(rf"(?P<reason>{'|'.join(ModelReason)}): (?P<sentence>.+)", re.DOTALL)
+_BACK_OFF: Final = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
+_SECRETS: Final = re.compile(
+    r"(?i)((?:AccountKey|SharedAccessKey|SharedAccessSignature|sig|password|passwd|token|secret)\s*[=:]\s*)[^\s;&,'\"]+"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """One container's status in one pod."""
+
+    pod: str
+    name: str
+    image: str
+    restarts: int
+    ready: bool
+    waiting: Manifest
+    running: Manifest
+    ended: Manifest  # how it ended: now, or the last time
+
+    @property
+    def title(self) -> str:
+        return f"pod {self.pod}, container {self.name}"
+
+
+def of_revision(pods: Sequence[Manifest], revision: int) -> tuple[Manifest, ...]:
+    """Return the live pods of one release, by name."""
+    mine = [
+        pod
+        for pod in pods
+        if pod["metadata"].get("labels", {}).get(contract.LABEL_REVISION) == str(revision) and _lives(pod)
+    ]
+    return tuple(sorted(mine, key=lambda pod: str(pod["metadata"]["name"])))
+
+
+def of_others(pods: Sequence[Manifest], revision: int) -> tuple[Manifest, ...]:
+    """Return the live pods of all releases but one."""
+    mine = of_revision(pods, revision)
+    return tuple(pod for pod in pods if _lives(pod) and pod not in mine)
+
+
+def cause(pods: Sequence[Manifest]) -> Problem | None:
+    """Return what keeps these pods from serving; None: nothing does, or they only need time."""
+    containers = [container for pod in pods for container in _containers(pod)]
+    found = (problem for check in CHECKS for container in containers if (problem := check(container)))
+    return next(found, None) or next((problem for pod in pods if (problem := no_capacity(pod))), None)
+
+
+def never_ready(pods: Sequence[Manifest], now: datetime, deadline: timedelta) -> Problem | None:
+    """Return the pod whose app has been running for longer than `deadline` without being ready."""
+    for container, since in _not_ready(pods):
+        if now - since >= deadline:
+            return Problem(
+                Severity.WAITING,
+                Reason.NEVER_READY,
+                f"{container.title} has been running since {since:%Y-%m-%dT%H:%M:%SZ} and never became ready: "
+                f"spec.serving.readinessPath must answer 2xx on spec.serving.port once the model is loaded; if it only "
+                f"needs longer, raise spec.release.progressDeadline; `kubectl logs {container.pod}` shows what it does",
+            )
+    return None
+
+
+def ready_due(pods: Sequence[Manifest], deadline: timedelta) -> datetime | None:
+    """Return when the first of these pods will have been running for too long without being ready."""
+    return min((since + deadline for _, since in _not_ready(pods)), default=None)
+
+
+def image_pull_failed(container: _Container) -> Problem | None:
+    """A node cannot get the image."""
+    if container.waiting.get("reason") not in PULL_FAILURES:
+        return None
+    words = _BACK_OFF.sub("", container.waiting.get("message", "")) or "the kubelet gives no cause"
+    return Problem(
+        Severity.WAITING,
+        Reason.IMAGE_PULL_FAILED,
+        f"{container.title}: the node cannot pull {container.image}: {excerpt(words)}; push the image, or name a "
+        "Secret with the registry's credentials in spec.imagePullSecrets",
+    )
+
+
+def fetch_failed(container: _Container) -> Problem | None:
+    """The init container could not bring the model; it says itself why."""
+    ended = container.ended
+    if container.name != contract.FETCH_CONTAINER or not ended.get("exitCode") or ended.get("reason") == "OOMKilled":
+        return None
+    return _own_words(container) or Problem(
+        Severity.WAITING,
+        ModelReason.FETCH_FAILED,
+        f"{container.title} ended with {_exit(ended)}: {excerpt(_last_line(ended))}",
+    )
+
+
+def container_cannot_run(container: _Container) -> Problem | None:
+    """The container cannot be created, or its command cannot be run."""
+    state = container.waiting if container.waiting.get("reason") in CREATE_FAILURES else container.ended
+    if state.get("reason") not in CREATE_FAILURES | START_FAILURES:
+        return None
+    return Problem(
+        Severity.WAITING,
+        Reason.CONTAINER_CANNOT_RUN,
+        f"{container.title} cannot be run: {state['reason']}: {excerpt(state.get('message', 'no message'))}; "
+        "containers run as user 65532 with a read-only root, and what spec.serving.env refers to must exist",
+    )
+
+
+def out_of_memory(container: _Container) -> Problem | None:
+    """The container used more memory than its limit."""
+    if container.ended.get("reason") != "OOMKilled":
+        return None
+    return Problem(
+        Severity.WAITING,
+        Reason.OUT_OF_MEMORY,
+        f"{container.title} was killed for using more memory than it may: raise spec.serving.resources.limits.memory",
+    )
+
+
+def crashing(container: _Container) -> Problem | None:
+    """The app ends instead of serving."""
+    if container.name != contract.APP_CONTAINER or not container.ended:
+        return None
+    return _own_words(container) or Problem(
+        Severity.WAITING,
+        Reason.CRASHING,
+        f"{container.title} ended with {_exit(container.ended)} ({container.restarts} restarts): "
+        f"{excerpt(_last_line(container.ended))}; `kubectl logs {container.pod} --previous` shows more",
+    )
+
+
+CHECKS: Final[tuple[Callable[[_Container], Problem | None], ...]] = (
+    image_pull_failed,
+    fetch_failed,
+    container_cannot_run,
+    out_of_memory,
+    crashing,
+)
+
+
+def no_capacity(pod: Manifest) -> Problem | None:
+    """No node has room; never a failure of the release."""
+    for condition in pod.get("status", {}).get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return Problem(
+                Severity.WAITING,
+                Reason.NO_CAPACITY,
+                f"pod {pod['metadata']['name']} waits for a node: {excerpt(condition.get('message', 'no message'))}; "
+                "it starts as soon as a node has room (add nodes, or lower spec.serving.resources.requests)",
+            )
+    return None
+
+
+def excerpt(text: str) -> str:
+    """Return somebody else's words on one line, not too long, and without what looks like a secret."""
+    line = _SECRETS.sub(lambda match: f"{match[1] or ''}***", " ".join(text.split()))
+    return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 3]}..."
+
+
+def _own_words(container: _Container) -> Problem | None:
+    match = _OWN_WORDS.fullmatch(container.ended.get("message", "").strip())
+    if match is None:
+        return None
+    return Problem(Severity.WAITING, match["reason"], f"{container.title}: {excerpt(match['sentence'])}")
+
+
+def _last_line(ended: Manifest) -> str:
+    # A log's last line is the one that says it: Python's tracebacks end with the exception.
+    lines = [line for line in ended.get("message", "").splitlines() if line.strip()]
+    return lines[-1] if lines else "it left no message"
+
+
+def _exit(ended: Manifest) -> str:
+    return f"signal {ended['signal']}" if ended.get("signal") else f"exit code {ended.get('exitCode', '?')}"
+
+
+def _lives(pod: Manifest) -> bool:
+    gone = pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+    return not gone and "deletionTimestamp" not in pod["metadata"]
+
+
+def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[_Container, datetime]]:
+    for pod in pods:
+        for container in _containers(pod):
+            started = container.running.get("startedAt")
+            if container.name == contract.APP_CONTAINER and started and not container.ready:
+                yield container, datetime.fromisoformat(started)
+
+
+def _containers(pod: Manifest) -> Iterator[_Container]:
+    """Yield the containers that are not as they should be, in the order in which they start."""
+    status: dict[str, Any] = pod.get("status", {})
+    for init, field in ((True, "initContainerStatuses"), (False, "containerStatuses")):
+        for entry in status.get(field, ()):
+            state = entry.get("state", {})
+            succeeded = state.get("terminated", {}).get("exitCode") == 0
+            if (init and succeeded) or (not init and entry.get("ready")):
+                continue
+            yield _Container(
+                pod=pod["metadata"]["name"],
+                name=entry["name"],
+                image=entry.get("image", ""),
+                restarts=entry.get("restartCount", 0),
+                ready=entry.get("ready", False),
+                waiting=state.get("waiting", {}),
+                running=state.get("running", {}),
+                ended=state.get("terminated") or entry.get("lastState", {}).get("terminated", {}),
+            )

@@ -1,0 +1,103 @@
+"""Every reason that a condition or an Event of an AIApp can carry, with one line of what it means.
+
+docs/troubleshooting.md has one entry for each of them; a test compares the two.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from aiapp_models.errors import Reason as ModelReason
+from aiapp_operator.errors import Reason as SourceReason
+
+
+class Reason(StrEnum):
+    """Reasons that the plan itself gives; what sources, fetch and the API server say comes with their own."""
+
+    # conditions that are as they should be
+    SERVING = "Serving"
+    UP_TO_DATE = "UpToDate"
+    RESOLVED = "Resolved"
+    # under way
+    RESOLVING = "Resolving"
+    ROLLING_OUT = "RollingOut"
+    SUSPENDED = "Suspended"
+    # the spec
+    INVALID_SPEC = "InvalidSpec"
+    # pods that do not serve
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    CONTAINER_CANNOT_RUN = "ContainerCannotRun"
+    OUT_OF_MEMORY = "OOMKilled"
+    CRASHING = "Crashing"
+    NEVER_READY = "NeverReady"
+    NO_CAPACITY = "NoCapacity"
+    PODS_REFUSED = "PodsRefused"
+    ROLLOUT_STUCK = "RolloutStuck"
+    PODS_UNAVAILABLE = "PodsUnavailable"
+    NO_RELEASE = "NoRelease"
+    # Events
+    RELEASE_STARTED = "ReleaseStarted"
+    RELEASED = "Released"
+    RECOVERED = "Recovered"
+
+
+_OWN: Final[dict[Reason, str]] = {
+    Reason.SERVING: "The active release serves with as many pods as the spec asks for.",
+    Reason.UP_TO_DATE: "What serves is what the spec asks for.",
+    Reason.RESOLVED: "The image is known by its digest and the model by its content digest.",
+    Reason.RESOLVING: "The spec changed; registry and store are being asked.",
+    Reason.ROLLING_OUT: "Pods of the new release are starting; those of the old one serve until they are ready.",
+    Reason.SUSPENDED: "spec.suspend is true, so what the spec asks for is not released.",
+    Reason.INVALID_SPEC: "The spec cannot be read by this operator.",
+    Reason.IMAGE_PULL_FAILED: "A node cannot pull the image.",
+    Reason.CONTAINER_CANNOT_RUN: "A container cannot be created or its command cannot be run.",
+    Reason.OUT_OF_MEMORY: "A container was killed because it used more memory than its limit.",
+    Reason.CRASHING: "The app's container ends instead of serving.",
+    Reason.NEVER_READY: "The app's container runs, but its readiness path has not answered 2xx within the deadline.",
+    Reason.NO_CAPACITY: "No node has room for a new pod; it starts as soon as there is one.",
+    Reason.PODS_REFUSED: "The API server refuses to create the pods (a policy, a limit or an admission webhook).",
+    Reason.ROLLOUT_STUCK: "The release made no progress within its deadline and the pods do not say why.",
+    Reason.PODS_UNAVAILABLE: "Fewer pods are available than the spec asks for.",
+    Reason.NO_RELEASE: "Nothing has been released yet.",
+    Reason.RELEASE_STARTED: "Event: the rollout of a new release began.",
+    Reason.RELEASED: "Event: a release serves with all its pods.",
+    Reason.RECOVERED: "Event: a source or the app answers again.",
+}
+
+_SOURCES: Final[dict[SourceReason, str]] = {
+    SourceReason.IMAGE_INVALID: "spec.image is no image reference.",
+    SourceReason.IMAGE_NOT_FOUND: "The registry has no such repository, tag or digest.",
+    SourceReason.REGISTRY_UNAUTHORIZED: "The registry refuses the credentials, or anonymous access.",
+    SourceReason.REGISTRY_REFUSED: "The registry answers something that the operator does not follow.",
+    SourceReason.REGISTRY_UNREACHABLE: "The registry cannot be reached: name, network, TLS or time-out.",
+    SourceReason.SECRET_FORBIDDEN: "The operator may not read the Secret.",
+    SourceReason.SECRET_NOT_FOUND: "There is no Secret of that name.",
+    SourceReason.SECRET_INVALID: "The Secret lacks a usable key, or its content is broken.",
+    SourceReason.REFUSED: "The API server, a policy or a webhook refuses an object of the app.",
+    SourceReason.QUOTA_EXCEEDED: "A ResourceQuota of the namespace leaves no room.",
+    SourceReason.NAME_CONFLICT: "An object of somebody else has a name that the app needs.",
+    SourceReason.API_UNAVAILABLE: "The API server cannot answer now.",
+    SourceReason.CONFLICT: "An object changed while it was being written; the operator looks again.",
+}
+
+_MODELS: Final[dict[ModelReason, str]] = {
+    ModelReason.MODEL_MISSING: "The store has no such container, path or version.",
+    ModelReason.MODEL_INCOMPLETE: "The version has no SHA256SUMS yet, or a file that it lists is not there.",
+    ModelReason.MODEL_CORRUPT: "The bytes of a file differ from SHA256SUMS, or SHA256SUMS cannot be read.",
+    ModelReason.MODEL_CHANGED: "A released version was overwritten.",
+    ModelReason.MODEL_ARCHIVED: "A file of the version is in the archive tier and cannot be read.",
+    ModelReason.MODEL_TOO_LARGE: "The version has more files or bytes than a version may have.",
+    ModelReason.UNSAFE_PATH: "A file name could leave the model's folder, or collides with another.",
+    ModelReason.SECRET_INVALID: "The Secret lacks a usable key, or its content is broken.",
+    ModelReason.STORE_FORBIDDEN: "The store refuses the credentials.",
+    ModelReason.STORE_REFUSED: "The store refuses the request.",
+    ModelReason.STORE_UNREACHABLE: "The store cannot be reached: name, network, TLS or time-out.",
+    ModelReason.SOURCE_INVALID: "spec.modelSource, or an address in it, is wrong.",
+    ModelReason.NO_SPACE: "The node has too little space for the model.",
+    ModelReason.LOAD_FAILED: "score.py could not be read, or its init() failed.",
+    ModelReason.FETCH_FAILED: "The container that fetches the model failed without giving a reason of its own.",
+}
+
+DESCRIPTIONS: Final[dict[str, str]] = {
+    reason.value: text for table in (_OWN, _SOURCES, _MODELS) for reason, text in table.items()
+}
+"""Reason -> one line."""

@@ -75,9 +75,10 @@ def answer_of(refusal: ApiException) -> dict[str, Any]:
 
 
 def send(api: client.CustomObjectsApi, body: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = api.create_namespaced_custom_object(
+    answer = api.create_namespaced_custom_object(
         "aiapp.dev", "v1alpha1", "default", "aiapps", body, dry_run="All", field_validation="Strict"
     )
+    assert isinstance(answer, dict)
     return answer
 
 

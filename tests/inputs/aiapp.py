@@ -168,9 +168,13 @@ SERVING: Final = (
     serving("readinessPath", "empty", "", "must start with one '/'"),
     serving("resources", "limit", {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}, ONE_LIMIT),
     serving("resources", "limit-in-other-unit", {"requests": {"cpu": 2}, "limits": {"cpu": "1999m"}}, ONE_LIMIT),
-    serving("resources", "letter-o", {"limits": {"cpu": "1O0m"}}, "", ".limits.cpu"),
-    serving("resources", "zebi", {"limits": {"memory": "1Zi"}}, "", ".limits.memory"),
-    serving("resources", "negative", {"limits": {"cpu": -1}}, "greater than or equal to 0", ".limits.cpu"),
+    serving("resources", "letter-o", {"limits": {"cpu": "1O0m"}}, "must be an amount", ".limits[cpu]"),
+    serving("resources", "zebi", {"limits": {"memory": "1Zi"}}, "must be an amount", ".limits[memory]"),
+    serving(
+        "resources", "no-amount-as-limit", {"requests": {"cpu": "1"}, "limits": {"cpu": "x"}}, "must be", ".limits[cpu]"
+    ),
+    serving("resources", "negative-text", {"requests": {"cpu": "-100m"}}, "must be an amount", ".requests[cpu]"),
+    serving("resources", "negative", {"limits": {"cpu": -1}}, "must be an amount", ".limits[cpu]"),
     serving("resources", "unknown", {"requests": {"mem": "1Gi"}}, "name cpu, memory", ".requests"),
     serving("resources", "gpu-without-domain", {"limits": {"gpu": 1}}, "name cpu, memory", ".limits"),
     serving("env", "reserved", [{"name": "AIAPP_MODEL_DIR", "value": "x"}], "operator's", "[0].name"),

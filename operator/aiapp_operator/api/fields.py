@@ -65,7 +65,7 @@ ObjectName = Annotated[
 IMAGE_HOST: Final = r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?|[A-Za-z0-9-]+:[0-9]+|localhost)/"
 IMAGE_TAG_OR_DIGEST: Final = "(:[A-Za-z0-9_.-]+|@[^/@]+)$"
 IMAGE_REST: Final = (
-    r"^[^/]+(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+"
+    r"^[^/]+(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[a-f0-9]{64})?$"
 )
 ImageReference = Annotated[
@@ -135,10 +135,17 @@ Duration = Annotated[
     ),
 ]
 
-QUANTITY: Final = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE](\+|-)?[0-9]+)?$"
 Quantity = Annotated[
     str | int,
-    Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": 32, "pattern": QUANTITY, "minimum": 0}),
+    Field(
+        json_schema_extra=rules(
+            cel(
+                "isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('0')) >= 0",
+                "must be an amount of 0 or more, such as 500m (half a CPU), 2, 512Mi or 1Gi",
+            ),
+            **{"x-kubernetes-int-or-string": True, "maxLength": 32},
+        )
+    ),
 ]
 
 

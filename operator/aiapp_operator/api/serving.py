@@ -15,6 +15,7 @@ class Resources(ApiModel):
         json_schema_extra=rules(
             cel(
                 "!has(self.requests) || !has(self.limits) || self.requests.all(r, !(r in self.limits) || "
+                "!isQuantity(string(self.limits[r])) || !isQuantity(string(self.requests[r])) || "
                 "quantity(string(self.limits[r])).compareTo(quantity(string(self.requests[r]))) >= 0)",
                 "a limit must not be smaller than the request of the same resource",
             ),

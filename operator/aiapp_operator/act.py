@@ -113,10 +113,10 @@ class Actor:
         return None
 
     def _refused(self, key: Key, child: ObjectId, digest: str, error: OperatorError) -> Problem:
-        problem = Problem(error.severity, error.reason, f"{child.kind} {child.name}: {error.message}")
+        problem = error.problem()
         if problem.severity is Severity.WAITING:
             self._patience.note(key, child, digest, problem)
-        logger.info("%s/%s: refused: %s", *key, problem.message)
+        logger.info("%s/%s: %s %s refused: %s", *key, child.kind, child.name, problem.message)
         return problem
 
     def _wrote(self, key: Key, child: ObjectId, verb: str) -> None:

@@ -187,10 +187,12 @@ class Kube:
 
 def refusal(status: int, answer: Mapping[str, Any], request: str) -> OperatorError:
     """Sort what the API server answered; its message, written for people, is kept."""
-    words = f"{answer.get('message') or f'HTTP {status}'} ({request})"
+    words = answer.get("message") or f"HTTP {status} to {request}"
+    causes = (answer.get("details") or {}).get("causes") or ()
     if status == 404:
         return NotFoundError(Reason.REFUSED, words)
-    if status == 409:
+    # An apply that names the uid of an object that was replaced meanwhile would change an immutable field.
+    if status == 409 or (status == 422 and any(cause.get("field") == "metadata.uid" for cause in causes)):
         return ConflictError(Reason.CONFLICT, words)
     if status == 403:
         reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in words else Reason.REFUSED

@@ -45,7 +45,7 @@ def _is_caught(python: Path, patch: Path) -> bool:
 
 def _copy_tree(target: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "node_modules", ".mypy_cache", ".pytest_cache")
-    for name in (*SOURCE_ROOTS, "crds", "charts", "docs"):
+    for name in {root.partition("/")[0] for root in SOURCE_ROOTS} | {"crds", "charts", "docs"}:
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
     for name in ("pyproject.toml", "README.md"):
         if (ROOT / name).exists():

@@ -1,0 +1,160 @@
+"""The chart's files agree with each other and with the operator that they install; nothing is rendered."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from aiapp_models import contract
+from aiapp_operator import kube
+from aiapp_operator.settings import Settings
+
+CHART = Path(__file__).resolve().parents[3] / "charts/aiapp-operator"
+TEMPLATES = {path.name: path.read_text() for path in (CHART / "templates").iterdir()}
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+CI_VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
+WATCHED_AND_APPLIED = {"get", "list", "watch", "create", "patch", "delete"}
+WATCHED = {"get", "list", "watch"}
+RIGHTS = {
+    "aiapps": WATCHED,
+    "aiapps/status": {"update"},
+    "aiapps/finalizers": {"update"},
+    "deployments": WATCHED_AND_APPLIED,
+    "controllerrevisions": WATCHED_AND_APPLIED,
+    "services": WATCHED_AND_APPLIED,
+    "serviceaccounts": WATCHED_AND_APPLIED,
+    "poddisruptionbudgets": WATCHED_AND_APPLIED,
+    "pods": WATCHED,
+    "events": {"create"},
+}
+
+
+def plain(template: str) -> list[dict[str, Any]]:
+    """The objects of a template whose expressions stand in metadata only."""
+    lines = [line for line in TEMPLATES[template].splitlines() if "{{" not in line]
+    return [manifest for manifest in yaml.safe_load_all("\n".join(lines)) if manifest]
+
+
+def paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        yield prefix + name
+        if isinstance(value, dict):
+            yield from paths(value, f"{prefix}{name}.")
+
+
+def schema_paths(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in schema.get("properties", {}).items():
+        yield prefix + name
+        yield from schema_paths(value, f"{prefix}{name}.")
+
+
+def test_the_schema_is_one_and_lets_the_defaults_in() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(VALUES, SCHEMA)
+
+
+@pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.stem)
+def test_the_schema_lets_the_tried_values_in(path: Path) -> None:
+    jsonschema.validate(VALUES | yaml.safe_load(path.read_text()), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"imag": {}}, "imag"),
+        ({"image": {"repository": "contoso.azurecr.io/aiapp-operator:1"}}, "does not match"),
+        ({"image": {"digest": "sha256:abc"}}, "does not match"),
+        ({"serving": {"image": {"name": "x"}}}, "name"),
+        ({"replicas": 2}, "replicas"),
+        ({"secretNamespaces": ["*"]}, "does not match"),
+        ({"secretNamespaces": "vision"}, "not of type 'array'"),
+        ({"logging": {"format": "text"}}, "text"),
+        ({"crds": {"keep": "yes"}}, "not of type 'boolean'"),
+    ],
+    ids=str,
+)
+def test_the_schema_names_what_is_wrong(value: dict[str, Any], words: str) -> None:
+    with pytest.raises(jsonschema.ValidationError, match=words):
+        jsonschema.validate(VALUES | value, SCHEMA)
+
+
+def test_every_value_has_a_default_and_a_place_in_the_schema() -> None:
+    free = ("nodeSelector.", "resources.requests.", "resources.limits.")
+    declared = {path for path in schema_paths(SCHEMA) if path != "global"}
+    assert {path for path in paths(VALUES) if not path.startswith(free)} == declared
+
+
+def test_templates_use_every_value_and_no_other() -> None:
+    used = {match for text in TEMPLATES.values() for match in re.findall(r"\.Values\.([A-Za-z.]+)", text)}
+    known = set(paths(VALUES))
+    assert used - known == set()
+    assert {name for name in VALUES if not any(path.split(".")[0] == name for path in used)} == set()
+
+
+def test_every_value_is_explained_above_it() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    # What Kubernetes names the same needs no words.
+    known = {"podAnnotations", "podLabels", "priorityClassName", "nodeSelector", "tolerations"}
+    sections = {"serving", "crds", "trustBundle", "serviceAccount", "rbac", "metrics", "logging"}
+    names = [(line.split(":")[0], before) for before, line in pairwise(lines) if re.match(r"\w+:", line)]
+    assert [name for name, before in names if not before.startswith("#") and name not in known | sections] == []
+
+
+def test_the_operator_has_the_rights_that_its_api_needs_and_no_more() -> None:
+    (role,) = [manifest for manifest in plain("clusterrole.yaml") if manifest["kind"] == "ClusterRole"]
+    rights = {resource: set(rule["verbs"]) for rule in role["rules"] for resource in rule["resources"]}
+    assert rights == RIGHTS
+    assert {resource.plural for resource in kube.RESOURCES.values()} - set(rights) == {"secrets"}
+
+
+def test_the_groups_are_those_of_the_kinds() -> None:
+    (role,) = [manifest for manifest in plain("clusterrole.yaml") if manifest["kind"] == "ClusterRole"]
+    groups = {resource: rule["apiGroups"] for rule in role["rules"] for resource in rule["resources"]}
+    for resource in kube.RESOURCES.values():
+        if resource.plural != "secrets":
+            group, slash, _ = resource.api_version.partition("/")
+            assert groups[resource.plural] == [group if slash else ""]
+
+
+def test_secrets_are_read_by_name_and_only_where_a_binding_says_so() -> None:
+    reader = plain("secret-reader.yaml")[0]
+    assert reader["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]
+    bound = [manifest["kind"] for name in ("clusterrole.yaml", "secret-reader.yaml") for manifest in plain(name)]
+    assert bound == ["ClusterRole", "ClusterRoleBinding", "ClusterRole", "RoleBinding"]
+    assert "aiapp-secret-reader" not in TEMPLATES["clusterrole.yaml"]
+
+
+def test_viewers_read_and_editors_never_write_status() -> None:
+    view, edit = plain("user-roles.yaml")
+    assert {verb for rule in view["rules"] for verb in rule["verbs"]} == WATCHED
+    assert "aiapps/status" not in {resource for rule in edit["rules"] for resource in rule["resources"]}
+
+
+def test_the_pod_sets_every_setting_and_no_unknown_one() -> None:
+    source = (CHART.parents[1] / "operator/aiapp_operator/settings.py").read_text()
+    assert set(re.findall(r"name: (AIAPP_\w+)", TEMPLATES["deployment.yaml"])) == set(
+        re.findall(r'"(AIAPP_\w+)"', source)
+    )
+
+
+def test_ports_and_paths_are_those_of_the_operator() -> None:
+    deployment = TEMPLATES["deployment.yaml"]
+    defaults = Settings(fetch_image="x")
+    named = dict(re.findall(r"- name: (probe|metrics)\n\s+containerPort: (\d+)", deployment))
+    assert named == {"probe": str(defaults.probe_port), "metrics": str(defaults.metrics_port)}
+    assert f"value: {contract.TRUST_BUNDLE}\n" in deployment
+    assert f"mountPath: {contract.TRUST_DIR}\n" in deployment
+    assert f"- key: {contract.TRUST_KEY}\n" in deployment
+
+
+def test_the_chart_and_the_package_have_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    (version,) = re.findall(r'^version = "(.+)"$', (CHART.parents[1] / "pyproject.toml").read_text(), re.MULTILINE)
+    assert (chart["version"], chart["appVersion"]) == (version, version)

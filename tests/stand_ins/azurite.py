@@ -79,13 +79,13 @@ def upload(container: ContainerClient, folder: str, files: Mapping[str, bytes], 
 
 
 @contextlib.contextmanager
-def azurite(program: Path, directory: Path, name: str = "contosomodels") -> Iterator[Account]:
+def azurite(node: Path, program: Path, directory: Path, name: str = "contosomodels") -> Iterator[Account]:
     """Run Azurite until the context ends; names below `blob.core.windows.net` lead to it from this process."""
     authority = CertificateAuthority.create(directory / "ca", "Test blob store")
     pair = authority.server("blob", "blob", [f"*{SUFFIX}", "127.0.0.1"])
     key = base64.b64encode(secrets.token_bytes(64)).decode()
     port = free_port()
-    command = ["node", str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
+    command = [str(node), str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
     command += ["--cert", str(pair.certificate), "--key", str(pair.key), "--skipApiVersionCheck", "--disableTelemetry"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{name}:{key}"}
     output = directory / "azurite.log"

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.cache import cache_dir
+from cluster.blobstore import ENTRY, ensure_azurite
+from cluster.toolchain import ensure_node, say
 from stand_ins.azurite import Account, azurite
 
 
 @pytest.fixture(scope="session")
 def blob_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """A blob account of a real Azurite, over TLS and by its real name."""
-    program = cache_dir() / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    if not program.exists():
-        pytest.skip("Azurite is not installed: python -m cluster build")
-    with azurite(program, tmp_path_factory.mktemp("azurite")) as account:
+    node = ensure_node(say)
+    with azurite(node, ensure_azurite(node, say) / ENTRY, tmp_path_factory.mktemp("azurite")) as account:
         yield account

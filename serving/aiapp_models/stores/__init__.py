@@ -21,6 +21,9 @@ class ModelStore(Protocol):
     ) -> None:
         """Close the connections."""
 
+    def locate(self, version: str, path: str = "") -> str:
+        """Return where a version or a file of it is, as messages name it."""
+
     def manifest(self, version: str) -> ModelManifest:
         """Read what a complete version consists of, without reading model bytes.
 

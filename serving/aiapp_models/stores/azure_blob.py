@@ -82,6 +82,10 @@ class AzureBlobStore:
     ) -> None:
         self._container.close()
 
+    def locate(self, version: str, path: str = "") -> str:
+        """Return `account/container/path/version/file`."""
+        return "/".join(filter(None, (self._where, version, path)))
+
     def manifest(self, version: str) -> ModelManifest:
         """Read SHA256SUMS and the listing of one version.
 
@@ -90,7 +94,7 @@ class AzureBlobStore:
         """
         if "/" in check_path(version, "modelVersion"):
             raise SourceError(Reason.UNSAFE_PATH, "modelVersion is a folder's name and has no slash")
-        where = f"{self._where}/{version}"
+        where = self.locate(version)
         self._tls.deadline = time.monotonic() + MANIFEST_SECONDS
         with self._refusals_in_words(where):
             blobs = self._list(version, where)
@@ -121,7 +125,7 @@ class AzureBlobStore:
         yield from self._stream(version, file)
 
     def _stream(self, version: str, file: ModelFile) -> Iterator[bytes]:
-        with self._refusals_in_words(f"{self._where}/{version}/{file.path}"):
+        with self._refusals_in_words(self.locate(version, file.path)):
             yield from self._container.download_blob(
                 self._folder(version) + file.path, etag=file.etag, match_condition=MatchConditions.IfNotModified
             ).chunks()
@@ -144,7 +148,7 @@ class AzureBlobStore:
     def _read_marker(self, version: str, marker: BlobProperties) -> bytes:
         size = int(marker.size)
         if size > MAX_SUMS_BYTES:
-            problem = f"{self._where}/{version}/{SHA256SUMS} is larger than {MAX_SUMS_BYTES} bytes"
+            problem = f"{self.locate(version, SHA256SUMS)} is larger than {MAX_SUMS_BYTES} bytes"
             raise SourceError(Reason.MODEL_TOO_LARGE, problem)
         return b"".join(self._stream(version, ModelFile(SHA256SUMS, size, str(marker.etag), sha256="")))
 

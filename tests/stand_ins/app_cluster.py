@@ -1,0 +1,215 @@
+"""One AIApp and what a cluster holds for it, in memory: enough of an API server to follow a plan from run to run."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from aiapp_models.contract import ANNOTATION_REVISION, LABEL_REVISION
+from aiapp_operator.plan import plan
+from aiapp_operator.releases import Questions, unresolved
+from aiapp_operator.settings import Settings
+from aiapp_operator.state import (
+    Manifest,
+    ObjectId,
+    Observed,
+    Plan,
+    Problem,
+    ResolvedImage,
+    ResolvedModel,
+    Severity,
+    Sources,
+)
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SETTINGS = Settings(fetch_image=f"contoso.azurecr.io/aiapp-serving@sha256:{'f' * 64}")
+MODEL_SOURCE: Manifest = {
+    "azureBlob": {"account": "contosomodels", "container": "models", "path": "digits"},
+    "credentials": {"secretRef": {"name": "contosomodels"}},
+}
+
+
+def digest(of: str) -> str:
+    """Return a digest that is the same for the same text."""
+    return f"sha256:{sha256(of.encode()).hexdigest()}"
+
+
+def an_app(**spec: Any) -> Manifest:
+    """Return the smallest useful AIApp, with these fields of its spec set; None takes one away."""
+    fields = {
+        "image": "contoso.azurecr.io/digits:1.4.1",
+        "modelVersion": "41",
+        "modelSource": MODEL_SOURCE,
+        **spec,
+    }
+    return {
+        "apiVersion": "aiapp.dev/v1alpha1",
+        "kind": "AIApp",
+        "metadata": {"name": "digits", "namespace": "vision", "uid": "0b5d0a5e", "generation": 1},
+        "spec": {name: value for name, value in fields.items() if value is not None},
+    }
+
+
+def without(stream: str, reason: str, message: str = "it is not there") -> dict[str, Problem]:
+    """Return what a source says that does not have `stream`."""
+    return {stream: Problem(Severity.WAITING, reason, message)}
+
+
+@dataclass
+class AppCluster:
+    """The app, its children, pods and records; registry and store have everything but what is listed in `missing`.
+
+    contents: what a tag or a version stands for where it is not what its name says.
+    asked: the questions of the last run.
+    """
+
+    app: Manifest = field(default_factory=an_app)
+    children: dict[ObjectId, Manifest] = field(default_factory=dict)
+    revisions: dict[str, Manifest] = field(default_factory=dict)
+    pods: list[Manifest] = field(default_factory=list)
+    occupied: frozenset[ObjectId] = frozenset()
+    missing: dict[str, Problem] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
+    settings: Settings = SETTINGS
+    now: datetime = NOON
+    asked: Questions = Questions(ask_image=False, ask_model=False)
+
+    # --- what people and time do ---------------------------------------------------------------------------
+    def edit(self, **spec: Any) -> None:
+        """Change fields of the spec; None takes one away."""
+        changed = {**self.app["spec"], **spec}
+        self.app["spec"] = {name: value for name, value in changed.items() if value is not None}
+        self.app["metadata"]["generation"] += 1
+        self.wait()
+
+    def wait(self, **time: float) -> None:
+        """Let time pass, ten seconds unless told."""
+        self.now += timedelta(**time) if time else timedelta(seconds=10)
+
+    def roll_out(self) -> Plan:
+        """Let the Deployment finish and the operator see it."""
+        deployment = self.deployment
+        wanted = deployment["spec"]["replicas"]
+        self.pods = [a_pod(self.running, number, ready=True) for number in range(wanted)]
+        self.set_counts(replicas=wanted, updated=wanted, available=wanted)
+        self.wait()
+        return self.run()
+
+    def start_one_pod(self, **pod_status: Any) -> Plan:
+        """Let the Deployment start one pod of its release beside those that are there, and the operator see it."""
+        others = [pod for pod in self.pods if pod["metadata"]["labels"][LABEL_REVISION] != self.running]
+        self.pods = [*others, a_pod(self.running, 0, **pod_status)]
+        self.set_counts(replicas=len(self.pods), updated=1, available=len(others))
+        self.wait()
+        return self.run()
+
+    def set_counts(self, *, replicas: int, updated: int, available: int, **more: Any) -> None:
+        """Set the Deployment's status, up to date with its spec."""
+        self.deployment["status"] = {
+            "observedGeneration": self.deployment["metadata"]["generation"],
+            "replicas": replicas,
+            "updatedReplicas": updated,
+            "availableReplicas": available,
+            **more,
+        }
+
+    # --- what the operator does ----------------------------------------------------------------------------
+    def run(self) -> Plan:
+        """Ask what is to be asked, plan, and do what was planned."""
+        self.asked = unresolved(self.app, self.children, self.ordered_revisions, self.pods)
+        planned = plan(self.observed, self.settings, self.now)
+        for manifest in planned.apply:
+            self.apply(manifest)
+        for gone in planned.delete:
+            self.children.pop(gone, None)
+            self.revisions.pop(gone.name, None)
+        if planned.status is not None:
+            self.app["status"] = deepcopy(planned.status)
+        return planned
+
+    @property
+    def observed(self) -> Observed:
+        """Return what the shell would hand to the plan, with answers to the questions of `asked`."""
+        return Observed(
+            app=deepcopy(self.app),
+            children=deepcopy(self.children),
+            pods=tuple(deepcopy(self.pods)),
+            revisions=self.ordered_revisions,
+            occupied=self.occupied,
+            sources=Sources(
+                image=self._image() if self.asked.ask_image else None,
+                model=self._model() if self.asked.ask_model else None,
+            ),
+        )
+
+    def apply(self, manifest: Manifest) -> None:
+        """Keep a manifest as the API server would, with what it adds."""
+        desired = deepcopy(manifest)
+        child = ObjectId(desired["kind"], desired["metadata"]["name"])
+        if child.kind == "ControllerRevision":
+            created = self.revisions.get(child.name, {}).get("metadata", {}).get("creationTimestamp")
+            desired["metadata"]["creationTimestamp"] = created or self.now.isoformat()
+            self.revisions[child.name] = desired
+            return
+        live = self.children.get(child, {"metadata": {"generation": 0}})
+        changed = live.get("spec") != desired.get("spec")
+        desired["metadata"]["generation"] = live["metadata"]["generation"] + changed
+        self.children[child] = desired | ({"status": live["status"]} if "status" in live else {})
+
+    # --- what tests look at --------------------------------------------------------------------------------
+    @property
+    def deployment(self) -> Manifest:
+        """Return the live Deployment."""
+        return self.children[ObjectId("Deployment", "digits")]
+
+    @property
+    def running(self) -> str:
+        """Return the number of the release on the Deployment."""
+        number: str = self.deployment["metadata"]["annotations"][ANNOTATION_REVISION]
+        return number
+
+    @property
+    def conditions(self) -> Mapping[str, Manifest]:
+        """Return the conditions by type."""
+        return {condition["type"]: condition for condition in self.app["status"]["conditions"]}
+
+    @property
+    def ordered_revisions(self) -> tuple[Manifest, ...]:
+        """Return the records, oldest first."""
+        return tuple(sorted(deepcopy(list(self.revisions.values())), key=lambda revision: int(revision["revision"])))
+
+    def _image(self) -> ResolvedImage | Problem:
+        ref = self.app["spec"]["image"]
+        return self.missing.get("image") or ResolvedImage(ref, digest(self.contents.get(ref, ref)))
+
+    def _model(self) -> ResolvedModel | Problem:
+        version = self.app["spec"]["modelVersion"]
+        content = digest(self.contents.get(version, f"model {version}"))
+        return self.missing.get("model") or ResolvedModel(version, content, 18_764, NOON - timedelta(days=1))
+
+
+def a_pod(revision: str, number: int, *, ready: bool = False, **status: Any) -> Manifest:
+    """Return a pod of a release; `status` as the kubelet reports it."""
+    labels = {
+        "app.kubernetes.io/instance": "digits",
+        "app.kubernetes.io/managed-by": "aiapp-operator",
+        "aiapp.dev/role": "serving",
+        LABEL_REVISION: revision,
+    }
+    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"digits-{revision}-{number}", "namespace": "vision", "labels": labels},
+        "status": {"phase": "Running" if ready else "Pending", "conditions": conditions, **status},
+    }
+
+
+def serving_cluster(**spec: Any) -> AppCluster:
+    """Return an app whose first release serves."""
+    cluster = AppCluster(app=an_app(**spec))
+    cluster.run()
+    cluster.roll_out()
+    return cluster

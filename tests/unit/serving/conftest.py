@@ -1,0 +1,20 @@
+"""A model store in memory, and the settings to fetch its one version."""
+
+from pathlib import Path
+
+import pytest
+
+from aiapp_serving.fetch_settings import FetchSettings
+from stand_ins.memory_store import FILES, MemoryStore
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore(dict(FILES))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, store: MemoryStore) -> FetchSettings:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    return FetchSettings({}, "3", store.manifest("3").digest, volume / "model", None, None)

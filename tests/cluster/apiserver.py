@@ -60,7 +60,9 @@ class ApiServer:
             return json.loads(text) if response.headers.get_content_type() == "application/json" else text
 
 
-def wait_for(what: str, condition: Callable[[], bool], report: Report, *, timeout: float, alive: Callable[[], bool]) -> None:
+def wait_for(
+    what: str, condition: Callable[[], bool], report: Report, *, timeout: float, alive: Callable[[], bool]
+) -> None:
     """Poll until `condition` holds. Raises RuntimeError when `alive` ends, TimeoutError when the time does."""
     started = time.monotonic()
     next_line = 10.0

@@ -1,6 +1,7 @@
 """Azurite, the blob store of the test cluster: its packages, its accounts, and uploads from this process."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import secrets
@@ -52,10 +53,8 @@ def blob_service(account: BlobAccount, ca_certificate: Path) -> BlobServiceClien
 def upload_model(client: BlobServiceClient, container: str, prefix: str, folder: Path) -> None:
     """Upload `folder` as PREFIX/..., SHA256SUMS last, as `az storage blob upload-batch` users are told to."""
     store = client.get_container_client(container)
-    try:
+    with contextlib.suppress(ResourceExistsError):
         store.create_container()
-    except ResourceExistsError:
-        pass
     files = sorted((path for path in folder.rglob("*") if path.is_file()), key=_marker_last)
     for path in files:
         blob = f"{prefix.strip('/')}/{path.relative_to(folder).as_posix()}"

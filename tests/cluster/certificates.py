@@ -1,6 +1,6 @@
 """The certificate authority of one cluster, made when it starts, and what it signs."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-VALIDITY = datetime.timedelta(days=365)
+VALIDITY = dt.timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class CertificateAuthority:
     @property
     def path(self) -> Path:
         return self.directory / "ca.crt"
+
+    def publish(self, directory: Path) -> None:
+        """Copy `ca.crt` alone: image tools take a directory of it for the registry's, keys beside it for a client's."""
+        directory.mkdir(exist_ok=True)
+        (directory / "ca.crt").write_bytes(self.path.read_bytes())
 
     def client(self, file: str, common_name: str, organization: str | None = None) -> KeyPair:
         """Sign a client certificate: the user is `common_name`, the group `organization`."""
@@ -113,14 +118,14 @@ def _name(common_name: str, organization: str | None = None) -> x509.Name:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_before(now - dt.timedelta(minutes=5))
         .not_valid_after(now + VALIDITY)
     )
 

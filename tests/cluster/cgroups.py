@@ -12,7 +12,7 @@ DELEGATED = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """A mounted hierarchy. `controllers` is as in /proc/self/cgroup: `cpu,cpuacct`, `name=systemd`, `` for version 2."""
+    """A mounted hierarchy; `controllers` as in /proc/self/cgroup: `cpu,cpuacct`, `name=systemd`, `` for version 2."""
 
     controllers: str
     mount_point: Path

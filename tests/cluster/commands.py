@@ -108,17 +108,19 @@ def _kubelet(addresses: Addresses, directory: str) -> list[str]:
     ]
 
 
-def _azurite(address: str, azurite: str, certificates: str) -> list[str]:
+def azurite_flags(certificates: str) -> list[str]:
+    """What Azurite needs wherever it runs: TLS, tokens, the SDK's newer protocol version, nothing kept or reported."""
     return [
-        "node",
-        f"{azurite}/node_modules/azurite/dist/src/blob/main.js",
-        f"--blobHost={address}",
         "--blobPort=443",
         f"--cert={certificates}/azurite.crt",
         f"--key={certificates}/azurite.key",
         "--oauth=basic",
-        # The SDK speaks a newer version of the protocol than Azurite lists.
         "--skipApiVersionCheck",
         "--inMemoryPersistence",
         "--disableTelemetry",
     ]
+
+
+def _azurite(address: str, azurite: str, certificates: str) -> list[str]:
+    entry = f"{azurite}/node_modules/azurite/dist/src/blob/main.js"
+    return ["node", entry, f"--blobHost={address}", *azurite_flags(certificates)]

@@ -9,7 +9,7 @@ import yaml
 from cluster.network import REGISTRY_HOST, REGISTRY_PORT, Addresses
 
 NODE_NAME = "node1"
-PAUSE_IMAGE = "aiapp.test/pause:local"
+KUBE_PROXY_HEALTH_PORT = 10256
 RBAC = "rbac.authorization.k8s.io/v1"
 
 
@@ -75,6 +75,8 @@ def kube_proxy(addresses: Addresses, directory: str) -> str:
             "mode": "iptables",
             "hostnameOverride": NODE_NAME,
             "clusterCIDR": addresses.pods,
+            "nodePortAddresses": ["primary"],
+            "healthzBindAddress": f"{addresses.node}:{KUBE_PROXY_HEALTH_PORT}",
             "clientConnection": {"kubeconfig": f"{directory}/kube-proxy.kubeconfig"},
             # Zero leaves the machine's connection tracking limits as they are.
             "conntrack": {
@@ -87,7 +89,7 @@ def kube_proxy(addresses: Addresses, directory: str) -> str:
     )
 
 
-def containerd(root: str, binaries: str, directory: str) -> str:
+def containerd(root: str, binaries: str, directory: str, pause_image: str) -> str:
     return f"""version = 3
 root = "{root}"
 state = "/run/containerd"
@@ -100,7 +102,7 @@ address = "/run/containerd/containerd.sock"
 snapshotter = "overlayfs"
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
-sandbox = "{PAUSE_IMAGE}"
+sandbox = "{pause_image}"
 
 [plugins."io.containerd.cri.v1.images".registry]
 config_path = "{directory}/registries"

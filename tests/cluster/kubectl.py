@@ -77,6 +77,13 @@ class KubectlCluster:
                 time.sleep(1)
         raise RuntimeError(f"kubectl port-forward {service_or_pod_name} {ports}: {words}")
 
+    def prepare_namespace(self, name: str, pod_security: str = "restricted") -> None:
+        """Make a namespace of this name, or make one ready for apps as `namespace` does; it stays."""
+        objects = _namespace_objects(name, pod_security, self.ca_certificate, self.registry, self.registry_credentials)
+        manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        # Server-side, because the cluster makes the default ServiceAccount at the same moment.
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=manifest)
+
     @contextlib.contextmanager
     def namespace(self, prefix: str = "test", pod_security: str = "restricted") -> Iterator[str]:
         """Make a namespace of a random name, ready for apps: the CA in a ConfigMap, a pull secret; deleted at the end.
@@ -84,12 +91,8 @@ class KubectlCluster:
         The pull secret is also the default ServiceAccount's. `pod_security` is the standard that pods are held to.
         """
         name = f"{prefix}-{secrets.token_hex(4)}"
-        credentials = self.registry_credentials
-        objects = _namespace_objects(name, pod_security, self.ca_certificate, self.registry, credentials)
         try:
-            manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-            # Server-side, because the cluster makes the default ServiceAccount at the same moment.
-            self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=manifest)
+            self.prepare_namespace(name, pod_security)
             yield name
         finally:
             self.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
@@ -107,9 +110,10 @@ class KubectlCluster:
         return None
 
     def _output(self, program: Path, args: tuple[str, ...], kwargs: dict[str, Any]) -> str:
-        return subprocess.check_output(
+        output: str = subprocess.check_output(
             [str(program), *args], env=self._environment(), encoding="utf-8", **kwargs
         )
+        return output
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig_path)}

@@ -20,7 +20,7 @@ from cluster import cgroups, network
 from cluster.apiserver import ApiServer, wait_for
 from cluster.blobstore import random_keys
 from cluster.cache import Report, cache_dir
-from cluster.configuration import NODE_NAME, bootstrap_objects
+from cluster.configuration import KUBE_PROXY_HEALTH_PORT, NODE_NAME, bootstrap_objects
 from cluster.network import REGISTRY_PORT
 from cluster.node_files import Programs, write_node_files
 from cluster.processes import Process, children
@@ -198,11 +198,13 @@ def _wait_until_usable(state: NodeState, report: Report) -> None:
     wait_until("API server ready", lambda: server.get("/readyz") == "ok")
     for path, body in bootstrap_objects(state.addresses):
         server.create(path, body)
+    (directory_of(state.name) / "stopped" / "kube-proxy").unlink()
     wait_until("node ready", lambda: _is_ready(server.get(f"/api/v1/nodes/{NODE_NAME}")))
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     wait_until("default ServiceAccount", lambda: server.get(account) is not None)
-    for service, address in (("registry", (state.addresses.node, REGISTRY_PORT)), ("Azurite", (state.addresses.node, 443))):
-        wait_until(service, functools.partial(network.answers, *address))
+    ports = {"registry": REGISTRY_PORT, "Azurite": 443, "Services": KUBE_PROXY_HEALTH_PORT}
+    for service, port in ports.items():
+        wait_until(f"{service} ready", functools.partial(network.answers, state.addresses.node, port))
 
 
 def _is_ready(node: dict[str, Any] | None) -> bool:

@@ -20,12 +20,13 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Where the node's programs are: a directory of binaries, `node`, Azurite's packages, the pause image's archive."""
+    """Where the node's programs are: a directory of binaries, `node`, Azurite's packages, the pause image."""
 
     binaries: Path
     node: Path
     azurite: Path
     pause_archive: Path
+    pause_image: str
 
 
 def write_node_files(state: NodeState, programs: Programs) -> None:
@@ -34,11 +35,14 @@ def write_node_files(state: NodeState, programs: Programs) -> None:
     for name in SERVICE_DIRECTORIES:
         (directory / name).mkdir(mode=0o700, exist_ok=True)
     authority = CertificateAuthority.create(directory / "certificates", f"aiapp test cluster {state.name}")
+    authority.publish(directory / "trust")
     _issue_servers(authority, state.addresses)
     _issue_clients(authority, state, directory)
     signing_key(authority.directory, "service-account")
     _write_configuration(directory, state, programs)
     _write_services(directory, state, programs)
+    # Before the API server's roles are there kube-proxy is refused, and then waits four seconds.
+    (directory / "stopped" / "kube-proxy").touch()
 
 
 def _issue_servers(authority: CertificateAuthority, addresses: Addresses) -> None:
@@ -84,7 +88,7 @@ def _write_configuration(directory: Path, state: NodeState, programs: Programs) 
         "kubelet.yaml": configuration.kubelet(addresses, certificates),
         "kube-proxy.yaml": configuration.kube_proxy(addresses, str(directory)),
         "containerd.toml": configuration.containerd(
-            f"{directory}/containerd", str(programs.binaries), str(directory)
+            f"{directory}/containerd", str(programs.binaries), str(directory), programs.pause_image
         ),
         hosts_file: configuration.registry_hosts(f"{certificates}/ca.crt"),
         "cni/10-pods.conflist": json.dumps(configuration.cni(addresses)),
@@ -116,7 +120,7 @@ def _write_services(directory: Path, state: NodeState, programs: Programs) -> No
     lines = command_lines(state.addresses, str(directory), str(programs.azurite), accounts)
     path = f"{programs.binaries}:{programs.node.parent}:{SYSTEM_PATH}"
     for name, (argv, extra) in lines.items():
-        environment = {"PATH": path, "HOME": "/root", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **extra}  # noqa: S108
+        environment = {"PATH": path, "HOME": "/root", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **extra}
         exports = [f"export {key}={shlex.quote(value)}" for key, value in environment.items()]
         remember = f"echo $$ >{shlex.quote(f'{directory}/pids/{name}')}"
         script = "\n".join([*exports, remember, f"exec {shlex.join(argv)}", ""])

@@ -1,4 +1,4 @@
-"""Processes told apart for sure: by their id and the moment they started, so that a reused id is never taken for them."""
+"""Processes told apart for sure: by their id and the moment they started, so that a reused id never passes for them."""
 
 import os
 import signal

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -29,13 +29,7 @@ from cluster.modules import (
     modules_for,
     progress,
 )
-from cluster.toolchain import ToolchainError, ensure_go, say
-
-REPORT_SECONDS = 10.0
-
-
-class BuildError(ToolchainError):
-    """A Go module does not build; the message has the compiler's last lines."""
+from cluster.toolchain import ToolchainError, ensure_go, run_tool, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +52,7 @@ def ensure_binaries(report: Report = say, names: Collection[str] | None = None, 
     unfinished, so that the next call goes on from there, and dropped after.
 
     Raises:
-        BuildError: a module cannot be fetched or compiled.
-        ToolchainError: there is no Go and none can be installed.
+        ToolchainError: there is no Go and none can be installed, or a module cannot be fetched or compiled.
         ValueError: an unknown name.
     """
     modules = modules_for(names)
@@ -133,57 +126,19 @@ def _build(module: Module, go: Go, destination: Path, report: Report) -> None:
     def elapsed() -> str:
         return duration(time.monotonic() - started)
 
-    report(f"{module.name}: fetching source code")
-    packages = _run(
-        go.command("list", "-deps", module.target),
-        go,
-        folder,
-        lambda lines: _say_fetched(module, lines, elapsed(), report),
-    )
-    total = len(packages.splitlines())
+    def say_fetched(lines: Sequence[str]) -> None:
+        report(f"{module.name}: fetched {sum('downloading' in line for line in lines)} Go modules, {elapsed()}")
 
     def say_compiled(lines: Sequence[str]) -> None:
         report(progress(module.name, sum(map(is_package_line, lines)), total, elapsed()))
 
+    report(f"{module.name}: fetching its source code")
+    packages = run_tool(go.command("list", "-deps", module.target), say_fetched, folder, go.environment)
+    total = len(packages.splitlines())
     flags = linker_flags(module, (folder / "go.mod").read_text())
-    _run(go.command("build", "-v", "-ldflags", flags, "-o", f"{destination}/", module.target), go, folder, say_compiled)
+    build = go.command("build", "-v", "-ldflags", flags, "-o", f"{destination}/", module.target)
+    run_tool(build, say_compiled, folder, go.environment)
     report(f"{module.name}: built in {elapsed()}")
-
-
-def _say_fetched(module: Module, lines: Sequence[str], elapsed: str, report: Report) -> None:
-    report(f"{module.name}: fetched {sum('downloading' in line for line in lines)} modules, {elapsed}")
-
-
-def _run(command: Sequence[str], go: Go, folder: Path, say_so_far: Callable[[Sequence[str]], None]) -> str:
-    """Run a Go command and return its output; what it has said on stderr is passed on every few seconds.
-
-    Raises:
-        BuildError: it failed.
-    """
-    with tempfile.TemporaryDirectory() as work:
-        said, answer = Path(work, "stderr"), Path(work, "stdout")
-        with said.open("w") as stderr, answer.open("w") as stdout:
-            process = subprocess.Popen(
-                command, cwd=folder, env=dict(go.environment), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
-            )
-        try:
-            while _still_runs(process):
-                say_so_far(said.read_text().splitlines())
-        finally:
-            process.terminate()
-        if process.returncode:
-            tail = "\n".join(said.read_text().splitlines()[-15:])
-            raise BuildError(f"{folder.name}: `{' '.join(command[3:5])}` failed:\n{tail}")
-        return answer.read_text()
-
-
-def _still_runs(process: subprocess.Popen[bytes]) -> bool:
-    """Wait for a process to end, but not longer than until the next line to people is due."""
-    try:
-        process.wait(REPORT_SECONDS)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
 
 
 def _link(module: Module, home: Path, directory: Path) -> None:

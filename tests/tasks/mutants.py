@@ -88,7 +88,7 @@ def _copy_tree(target: Path) -> None:
 
 
 def _pytest(python: Path, tree: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    command = [python, "-m", "pytest", "-q", "--no-header", "-x", "-p", "no:cacheprovider", *tests]
+    command = [str(python), "-m", "pytest", "-q", "--no-header", "-x", "-p", "no:cacheprovider", *tests]
     paths = os.pathsep.join(str(tree / root) for root in SOURCE_ROOTS)
     env = {**os.environ, "PYTHONPATH": paths}
     return subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)

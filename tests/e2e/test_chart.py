@@ -102,8 +102,8 @@ def test_a_digest_wins_over_the_tag_and_the_version_is_the_default_tag(kind_clus
     digest = "sha256:" + "a" * 64
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
     assert image() == f"contoso.azurecr.io/aiapp-operator:{version}"
-    assert image("--set", "image.tag=9") == "contoso.azurecr.io/aiapp-operator:9"
-    assert image("--set", f"image.tag=9,image.digest={digest}") == f"contoso.azurecr.io/aiapp-operator@{digest}"
+    assert image("--set", "image.tag=9.1rc") == "contoso.azurecr.io/aiapp-operator:9.1rc"
+    assert image("--set", f"image.tag=9.1rc,image.digest={digest}") == f"contoso.azurecr.io/aiapp-operator@{digest}"
 
 
 def test_secrets_are_readable_in_the_named_namespaces_alone(kind_cluster: Cluster) -> None:

@@ -27,7 +27,7 @@ from cluster.pip_configuration import local_folders, pip_conf, pip_settings
 from cluster.protocol import RegistryCredentials
 from cluster.toolchain import PROGRAM_PATH, run_tool
 
-KEPT_PER_NAME = 3
+KEPT_PER_NAME = 6
 CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 CA_IN_BUILD = "/run/secrets/pip_ca"
 PREFIX = "localhost/aiapp/"
@@ -38,7 +38,7 @@ PAUSE = 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"
 
 @dataclass(frozen=True, slots=True)
 class ImageArchive:
-    """An image as a file. `key` is the hash of what it was made from, `transport` skopeo's word for the file's format."""
+    """An image as a file. `key` hashes what it was made from; `transport` is skopeo's word for the format."""
 
     path: Path
     name: str
@@ -61,7 +61,7 @@ def build_image(
     """
     builder = choose_builder(_home())
     archive = _archive(name, content_key(dockerfile, context, build_args), builder)
-    if archive.path.exists():
+    if _is_cached(archive):
         return archive
     with _alone(f"image {name}", report):
         if not archive.path.exists():
@@ -78,7 +78,7 @@ def ensure_base_image(report: Report) -> ImageArchive:
     builder = choose_builder(_home())
     pulled = builder.archive_transport == "docker-archive"
     archive = _archive("base", PULLED_KEY if pulled else debian.recipe_key(), builder)
-    if archive.path.exists():
+    if _is_cached(archive):
         return archive
     with (
         _alone("base image", report),
@@ -114,7 +114,7 @@ def push(
 ) -> str:
     """Copy an image to `destination` (`registry/repository:tag`) and return its digest, `sha256:...`.
 
-    `cert_dir` holds the registry's CA as *.crt. Without one, a registry on this machine's loopback may speak plain HTTP.
+    `cert_dir` holds the registry's CA as *.crt. Without it, a registry on the loopback address may speak plain HTTP.
 
     Raises:
         ToolchainError: skopeo is missing, or the registry cannot be reached or refuses.
@@ -160,6 +160,14 @@ def _archive(name: str, key: str, builder: Builder) -> ImageArchive:
     return ImageArchive(_home() / f"{name}-{key}.tar", name, key, builder.archive_transport)
 
 
+def _is_cached(archive: ImageArchive) -> bool:
+    if not archive.path.exists():
+        return False
+    # The time tells which archives are still in use.
+    archive.path.touch()
+    return True
+
+
 def _build(
     builder: Builder,
     archive: ImageArchive,
@@ -175,10 +183,8 @@ def _build(
         _load_bases(builder, build_args, report)
         secrets, folders = _pip_mounts(work)
         ignored = ignore_file(dockerfile, context)
-        builder.build(
-            BuildRequest(archive.name, archive.reference, dockerfile, context, ignored, build_args, secrets, folders),
-            report,
-        )
+        names = (archive.name, archive.reference)
+        builder.build(BuildRequest(*names, dockerfile, context, ignored, build_args, secrets, folders), report)
         builder.export(archive.reference, work / "image.tar", report)
         (work / "image.tar").rename(archive.path)
     report(f"image {archive.name}: built in {duration(time.monotonic() - started)}")
@@ -211,7 +217,7 @@ def _certificates() -> Path | None:
 
 
 def _forget_old(builder: Builder, archive: ImageArchive) -> None:
-    """Keep an image's few newest versions: every change of the code makes another hundred megabytes."""
+    """Keep the few versions of an image that were used last: every change of the code makes another hundred megabytes."""
     versions = sorted(
         _home().glob(f"{archive.name}-{'?' * len(archive.key)}.tar"), key=lambda path: path.stat().st_mtime
     )

@@ -63,7 +63,8 @@ class Situation:
     @property
     def problem(self) -> Problem | None:
         """Return what keeps the spec from being served, the nearest cause first."""
-        return self.blocked or self.failing or self.source_problem
+        failing = None if self.settled else self.failing
+        return self.blocked or failing or self.source_problem
 
     @property
     def source_problem(self) -> Problem | None:

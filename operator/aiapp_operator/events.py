@@ -1,17 +1,26 @@
 """Events: what changed between two statuses, told once. Pure."""
 
+from typing import Final
+
 from aiapp_operator.conditions import READY, SOURCES_RESOLVED, UP_TO_DATE, conditions_of
 from aiapp_operator.ledger import short_image
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Event, Manifest
 
-NORMAL = "Normal"
-WARNING = "Warning"
-ON_THE_WAY = frozenset(
+NORMAL: Final = "Normal"
+WARNING: Final = "Warning"
+ON_THE_WAY: Final = frozenset(
     reason.value
-    for reason in (Reason.UP_TO_DATE, Reason.ROLLING_OUT, Reason.RESOLVING, Reason.SUSPENDED, Reason.NO_CAPACITY)
+    for reason in (
+        Reason.ROLLING_OUT,
+        Reason.RESOLVING,
+        Reason.SUSPENDED,
+        Reason.NO_RELEASE,
+        Reason.NO_CAPACITY,
+        Reason.PODS_UNAVAILABLE,
+    )
 )
-"""Reasons of UpToDate that are no failure."""
+"""Reasons of a condition that is False while nothing is wrong."""
 
 
 def transitions(old: Manifest, new: Manifest) -> tuple[Event, ...]:
@@ -53,7 +62,8 @@ def _recovered(old: Manifest, new: Manifest) -> Event | None:
     before, after = conditions_of(old), conditions_of(new)
     for kind in (SOURCES_RESOLVED, READY):
         was = before.get(kind, {})
-        if was.get("status") == "False" and after[kind]["status"] == "True" and old.get("active"):
+        failed = was.get("status") == "False" and was["reason"] not in ON_THE_WAY
+        if failed and after[kind]["status"] == "True" and old.get("active"):
             return Event(NORMAL, Reason.RECOVERED, f"{was['reason']} is over: {after[kind]['message']}")
     return None
 

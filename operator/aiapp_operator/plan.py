@@ -131,7 +131,7 @@ def _reported(situation: Situation, new: Manifest, now: datetime) -> Plan:
     old: Manifest = situation.app.get("status") or {}
     judged = conditions.conditions_of(new)
     kind = conditions.SOURCES_RESOLVED if situation.problem == situation.source_problem else conditions.UP_TO_DATE
-    again = None if situation.settled else _delay(situation.problem, judged[kind], now)
+    again = _delay(situation.problem, judged[kind], now)
     return Plan(status=old if new == old else new, events=events.transitions(old, new), requeue_after=again)
 
 

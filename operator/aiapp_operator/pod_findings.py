@@ -27,7 +27,8 @@ MESSAGE_LENGTH: Final = 600
 _OWN_WORDS: Final = re.compile(rf"(?P<reason>{'|'.join(ModelReason)}): (?P<sentence>.+)", re.DOTALL)
 _BACK_OFF: Final = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
 _SECRETS: Final = re.compile(
-    r"(?i)((?:AccountKey|SharedAccessKey|SharedAccessSignature|sig|password|passwd|token|secret)\s*[=:]\s*)[^\s;&,'\"]+"
+    r"(?i)((?:AccountKey|SharedAccessKey|SharedAccessSignature|sig|password|passwd|token|secret)\s*[=:]\s*"
+    r"|Authorization:\s*)(?:(?:Bearer|Basic)\s+)?[^\s;&,'\"]+"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 

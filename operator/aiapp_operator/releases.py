@@ -15,7 +15,7 @@ from aiapp_operator.api.serving import Serving
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.containers import Cargo, env_var
 from aiapp_operator.children.controller_revision import controller_revision
-from aiapp_operator.children.pod import pod_template
+from aiapp_operator.children.pod import pod_template, toleration
 from aiapp_operator.children.quantity import canonical
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.ledger import Inputs, Ledger, Release
@@ -60,11 +60,11 @@ def unresolved(
     if isinstance(parsed, Problem) or parsed.spec.suspend:
         return Questions(ask_image=False, ask_model=False)
     record = ledger.read(app, children, revisions)
-    image, model = _image_source(parsed, record), _model_source(parsed, record)
-    again = _fails_to_start(app, record, children, pods)
+    current = record.current
+    again = current is not None and _is_asked_for(parsed, current) and _fails_to_start(current, record, children, pods)
     return Questions(
-        ask_image=image is None or (again and image == record.current),
-        ask_model=parsed.spec.model_source is not None and (model is None or (again and model == record.current)),
+        ask_image=again or _image_source(parsed, record) is None,
+        ask_model=parsed.spec.model_source is not None and (again or _model_source(parsed, record) is None),
     )
 
 
@@ -152,10 +152,12 @@ def config(app: AIApp) -> Manifest:
 
 def _serving_config(serving: Serving) -> Manifest:
     kept: Manifest = serving.model_dump(
-        mode="json", by_alias=True, exclude_defaults=True, exclude={"replicas", "resources", "env"}
+        mode="json", by_alias=True, exclude_defaults=True, exclude={"replicas", "resources", "env", "tolerations"}
     )
     if serving.env:
         kept["env"] = [env_var(variable) for variable in serving.env]
+    if serving.tolerations:
+        kept["tolerations"] = [toleration(each) for each in serving.tolerations]
     amounts = serving.resources.model_dump(exclude_none=True) if serving.resources else {}
     kept["resources"] = {
         kind: {name: canonical(amount) for name, amount in named.items()} for kind, named in amounts.items() if named
@@ -203,13 +205,11 @@ def _is_asked_for(app: AIApp, release: Release) -> bool:
 
 
 def _fails_to_start(
-    app: Manifest, record: Ledger, children: Mapping[ObjectId, Manifest], pods: Sequence[Manifest]
+    current: Release, record: Ledger, children: Mapping[ObjectId, Manifest], pods: Sequence[Manifest]
 ) -> bool:
-    if record.current is None:
-        return False
-    deployment = children.get(ObjectId("Deployment", app["metadata"]["name"]), {})
-    problem = findings.failing_release(deployment, pod_findings.of_revision(pods, record.current.number))
-    return findings.asks_sources_again(problem, serves=record.current == record.active)
+    deployment = next((child for name, child in children.items() if name.kind == "Deployment"), {})
+    problem = findings.failing_release(deployment, pod_findings.of_revision(pods, current.number))
+    return findings.asks_sources_again(problem, serves=current == record.active)
 
 
 def _record(app: AIApp, release: Release) -> Manifest:

@@ -106,10 +106,11 @@ def _placement(app: AIApp) -> Manifest:
     if serving.node_selector:
         placement["nodeSelector"] = dict(serving.node_selector)
     if serving.tolerations:
-        placement["tolerations"] = [_toleration(toleration) for toleration in serving.tolerations]
+        placement["tolerations"] = [toleration(each) for each in serving.tolerations]
     return placement
 
 
-def _toleration(toleration: Toleration) -> Manifest:
-    rendered = toleration.model_dump(mode="json", by_alias=True, exclude_none=True)
+def toleration(wanted: Toleration) -> Manifest:
+    """Return one toleration as a pod has it."""
+    rendered = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {name: value for name, value in rendered.items() if value != ""}

@@ -29,7 +29,7 @@ from cluster.modules import (
     modules_for,
     progress,
 )
-from cluster.toolchain import ToolchainError, ensure_go, run_tool, say
+from cluster.toolchain import ENDS_WITH_CALLER, ToolchainError, ensure_go, run_tool, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Go:
     niceness: int
 
     def command(self, *arguments: str) -> list[str]:
-        return ["nice", "-n", str(self.niceness), str(self.program), *arguments]
+        return [*ENDS_WITH_CALLER, "nice", "-n", str(self.niceness), str(self.program), *arguments]
 
 
 def ensure_binaries(report: Report = say, names: Collection[str] | None = None, *, niceness: int | None = None) -> Path:

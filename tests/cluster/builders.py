@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cluster.cache import Report
-from cluster.toolchain import PROGRAM_PATH, ToolchainError, ToolError, run_tool
+from cluster.toolchain import ISOLATED, PROGRAM_PATH, ToolchainError, ToolError, run_tool
 
 SaySoFar = Callable[[Sequence[str]], None]
 
@@ -68,6 +68,8 @@ class Buildah:
         self._run(["pull", "--quiet", f"oci-archive:{archive}"], lambda _: report(f"reading {archive.name}"))
 
     def build(self, request: BuildRequest, report: Report) -> None:
+        # A build that was killed leaves its containers.
+        self._run(["rm", "--all"], _silent)
         ignore = ["--ignorefile", str(request.ignore_file)] if request.ignore_file else []
         folders = [f"--volume={folder}:{folder}:ro" for folder in request.folders]
         options = [
@@ -95,7 +97,7 @@ class Buildah:
             # What is mounted is counted in the run root; a fresh one agrees with a fresh mount namespace.
             places = ["--root", str(self._home / "root"), "--runroot", run, "--storage-driver", self._driver()]
             environment = {**os.environ, "PATH": PROGRAM_PATH, "TMPDIR": run}
-            return run_tool(["unshare", "--mount", "buildah", *places, *arguments], say_so_far, env=environment)
+            return run_tool([*ISOLATED, "buildah", *places, *arguments], say_so_far, env=environment)
 
     def _driver(self) -> str:
         """Overlays do not stack: inside a container whose own root is one, whole copies are kept instead."""

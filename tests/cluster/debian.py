@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cluster.cache import Report
-from cluster.toolchain import PROGRAM_PATH, run_tool
+from cluster.toolchain import ISOLATED, PROGRAM_PATH, run_tool
 
 SUITE = "bookworm"
 PACKAGES = ("python3", "python3-venv", "ca-certificates")
@@ -59,8 +59,7 @@ def make_context(context: Path, report: Report) -> None:
     with tempfile.TemporaryDirectory(dir=context.parent, prefix=".root-") as root:
         command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root]
         environment = {**os.environ, "PATH": PROGRAM_PATH}
-        # What it mounts ends with it, also when it is killed.
-        run_tool(["unshare", "--mount", *command, *([found] if found else [])], say_so_far, env=environment)
+        run_tool([*ISOLATED, *command, *([found] if found else [])], say_so_far, env=environment)
         Path(root, "usr/local/bin/python").symlink_to("/usr/bin/python3")
         excludes = [f"--exclude=./{path}" for path in LEFT_OUT]
         run_tool(

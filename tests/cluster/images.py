@@ -217,7 +217,7 @@ def _certificates() -> Path | None:
 
 
 def _forget_old(builder: Builder, archive: ImageArchive) -> None:
-    """Keep the few versions of an image that were used last: every change of the code makes another hundred megabytes."""
+    """Keep the few versions of an image that were used last: every change makes another hundred megabytes."""
     versions = sorted(
         _home().glob(f"{archive.name}-{'?' * len(archive.key)}.tar"), key=lambda path: path.stat().st_mtime
     )

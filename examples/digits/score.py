@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from aiapp_serving.errors import InvalidInput
 
+from aiapp_serving import InvalidInput
 from pictures import Floats, PictureError, to_grid
 
 MAX_PICTURES: Final = 256

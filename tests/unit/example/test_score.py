@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from aiapp_serving.errors import InvalidInput
 from numpy.typing import NDArray
 from PIL import Image
 
 import score
 import train
+from aiapp_serving import InvalidInput
 from stand_ins.drawings import grey, png
 
 Load: TypeAlias = Callable[[str, int], None]

@@ -1,0 +1,172 @@
+"""Act two: the same app on a real Kubernetes, and two teams that release while people use it."""
+
+import base64
+import dataclasses
+import json
+import secrets
+import subprocess
+from contextlib import ExitStack
+from typing import Final
+
+import ask
+from aiapp_models.contract import HEADER_IMAGE, HEADER_MODEL, HEADER_REVISION
+from cluster.protocol import Cluster
+from demo import traffic
+from demo.application import NAME, Application
+from demo.installation import RELEASE, Images, Storage, install_chart, push_images, storage_of, upload_model
+from demo.models import Drawing, folder_of, off_centre, unseen_drawings
+from demo.narration import Narrator, StoryError
+from demo.record import Record
+
+SYSTEM: Final = "aiapp-system"
+APPS: Final = "vision"
+CANDIDATES: Final = 50
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """A cluster and the two namespaces in it: the operator's and the app's."""
+
+    cluster: Cluster
+    system: str
+    apps: str
+
+    @classmethod
+    def of(cls, cluster: Cluster, ours: bool) -> "Place":
+        """Names that nobody else uses, in a cluster that is not ours."""
+        suffix = "" if ours else f"-{secrets.token_hex(3)}"
+        return cls(cluster, SYSTEM + suffix, APPS + suffix)
+
+    def empty(self) -> None:
+        """Remove the app, the operator and its definition from a cluster that stays."""
+        self.cluster.kubectl("delete", "namespace", self.apps, "--ignore-not-found")
+        self.cluster.helm("uninstall", RELEASE, "--namespace", self.system, "--wait", "--ignore-not-found")
+        self.cluster.kubectl("delete", "namespace", self.system, "--ignore-not-found")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stage:
+    """What `set_up` made: the app, the images it can run and where its models are uploaded."""
+
+    cluster: Cluster
+    app: Application
+    pushed: Images
+    storage: Storage
+
+
+def set_up(place: Place, narrator: Narrator) -> Stage:
+    """Make the namespaces, push the images, upload model 1, install the chart and apply the app.
+
+    Raises:
+        StoryError: a step failed.
+    """
+    cluster = place.cluster
+    storage = storage_of(cluster)
+    pushed = push_images(cluster, narrator)
+    for namespace in (place.system, place.apps):
+        cluster.prepare_namespace(namespace)
+    upload_model(storage, folder_of("1"), narrator)
+    install_chart(cluster, pushed, place.system, place.apps, narrator)
+    app = Application(cluster, place.apps)
+    narrator.command(f"kubectl -n {place.apps} apply -f examples/digits/aiapp.yaml")
+    app.apply(pushed, storage)
+    app.wait("Ready", narrator)
+    narrator.say(app.table())
+    return Stage(cluster, app, pushed, storage)
+
+
+def play(stage: Stage, narrator: Narrator, record: Record) -> None:
+    """Tell the releases, with a client counting.
+
+    Raises:
+        StoryError: a step failed, or a request did.
+    """
+    drawings = unseen_drawings(CANDIDATES)
+    corner = off_centre(drawings[0])
+    _classify(stage, [drawings[0]], narrator)
+    body = json.dumps({"input": json.dumps([base64.b64encode(corner.png).decode()])}).encode()
+    namespace = stage.app.namespace
+    with ExitStack() as stack:
+        image = stage.pushed.serving
+        stack.enter_context(traffic.client(stage.cluster, namespace, image, NAME, body, narrator))
+        try:
+            _new_model(stage, narrator)
+            _new_image(stage, corner, narrator)
+            _corrupt_model(stage, narrator)
+        finally:
+            seen = traffic.stop(stage.cluster, namespace)
+            record.traffic = dataclasses.asdict(seen)
+    record.versions = {"kubernetes": _kubernetes_version(stage.cluster), "aiapp": stage.app.table().splitlines()[-1]}
+    _tell_traffic(seen, narrator)
+
+
+def _new_model(stage: Stage, narrator: Narrator) -> None:
+    narrator.title("A data scientist has a better model")
+    upload_model(stage.storage, folder_of("2"), narrator)
+    stage.app.bump({"modelVersion": "2"}, narrator)
+    stage.app.wait("UpToDate", narrator)
+    _so_far(stage, narrator)
+
+
+def _new_image(stage: Stage, corner: Drawing, narrator: Narrator) -> None:
+    narrator.title("A developer has better code: digits 2 finds a drawing wherever it is")
+    _classify(stage, [corner], narrator)
+    stage.app.bump({"image": stage.pushed.digits["2"]}, narrator)
+    stage.app.wait("UpToDate", narrator)
+    _classify(stage, [corner], narrator)
+    _so_far(stage, narrator)
+
+
+def _corrupt_model(stage: Stage, narrator: Narrator) -> None:
+    narrator.title("A damaged upload: model 3 has one byte that is not what its SHA256SUMS says")
+    upload_model(stage.storage, folder_of("3"), narrator)
+    stage.app.bump({"modelVersion": "3"}, narrator)
+    narrator.say(f"it says: {stage.app.wait_until_held_off('ModelCorrupt', narrator)}")
+    narrator.say(stage.app.table())
+    narrator.say("model 2 serves on; the way out is a good version, or back:")
+    stage.app.bump({"modelVersion": "2"}, narrator)
+    stage.app.wait("UpToDate", narrator)
+    _so_far(stage, narrator)
+
+
+def _classify(stage: Stage, drawings: list[Drawing], narrator: Narrator) -> None:
+    """Ask through the Service, by a port-forward, and show the answer with its headers."""
+    with stage.cluster.port_forward(f"service/{NAME}", 80, "-n", stage.app.namespace) as port:
+        try:
+            answer = ask.ask(f"http://127.0.0.1:{port}/score", [drawing.png for drawing in drawings])
+        except ask.AskError as error:
+            raise StoryError(
+                str(error), f"kubectl -n {stage.app.namespace} logs -l app.kubernetes.io/instance={NAME}"
+            ) from error
+    for drawing, best in zip(drawings, answer.pictures, strict=True):
+        narrator.say(f"a drawn {drawing.digit}: the endpoint says {ask.words(best)}")
+    headers = (
+        f"{name}: {answer.headers.get(name, 'none')[:30]}" for name in (HEADER_REVISION, HEADER_IMAGE, HEADER_MODEL)
+    )
+    narrator.aside(f"{answer.computed}; {'; '.join(headers)}")
+
+
+def _so_far(stage: Stage, narrator: Narrator) -> None:
+    seen = traffic.seen(stage.cluster, stage.app.namespace)
+    narrator.say(f"the client so far: {seen.requests} requests, {seen.failed_requests} failed")
+
+
+def _tell_traffic(seen: traffic.Traffic, narrator: Narrator) -> None:
+    narrator.title(f"{seen.requests} requests in {seen.seconds} s, {seen.failed_requests} failed")
+    for answer in seen.answers:
+        model = answer.model.partition("sha256")[0].rstrip(" ;,@=")
+        narrator.say(
+            f"seconds {answer.first_second:>3} to {answer.last_second:>3}: revision {answer.revision}, model {model}, "
+            f"{answer.computed_by}: {answer.count} times {answer.label!r}"
+        )
+    if seen.failed_requests:
+        words = "; ".join(f"{count} x {error}" for error, count in seen.errors.items())
+        raise StoryError(f"{seen.failed_requests} requests failed: {words}", "make test ARGS='-k demo'")
+
+
+def _kubernetes_version(cluster: Cluster) -> str:
+    try:
+        answer = json.loads(cluster.kubectl("version", "-o", "json"))
+    except (subprocess.CalledProcessError, ValueError):
+        return ""
+    return str(answer.get("serverVersion", {}).get("gitVersion", ""))

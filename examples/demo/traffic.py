@@ -1,0 +1,146 @@
+"""A client of the Service, as a pod: 50 requests a second, every answer counted."""
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cluster.protocol import Cluster
+from demo.narration import Narrator, StoryError
+from demo.patience import Waiting
+
+RATE: Final = 50
+NAME: Final = "client"
+SCRIPT: Final = Path(__file__).with_name("traffic_client.py")
+START_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One kind of answer: its headers, the label, which image computed it, how often and in which seconds."""
+
+    revision: str
+    image: str
+    model: str
+    label: str
+    computed_by: str
+    count: int
+    first_second: int
+    last_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Everything that the client saw."""
+
+    requests: int = 0
+    failed_requests: int = 0
+    seconds: int = 0
+    answers: tuple[Answer, ...] = ()
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+
+def read(lines: Iterable[str]) -> Traffic:
+    """PURE. Add up the client's lines; what is no JSON object is not the client's and is passed over."""
+    requests = failed = last = 0
+    errors: Counter[str] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
+    seen: dict[tuple[str, ...], tuple[int, int]] = {}
+    for line in lines:
+        if not line.startswith("{"):
+            continue
+        told = json.loads(line)
+        last = told["second"]
+        requests, failed = requests + told["requests"], failed + told["failed"]
+        errors.update(told["errors"])
+        for *names, count in told["answers"]:
+            key = tuple(names)
+            counts[key] += count
+            seen[key] = (seen.get(key, (last, last))[0], last)
+    answers = (_answer(key, count, seen[key]) for key, count in counts.items())
+    return Traffic(requests, failed, last, tuple(sorted(answers, key=lambda a: a.first_second)), dict(errors))
+
+
+def _answer(names: tuple[str, ...], count: int, seconds: tuple[int, int]) -> Answer:
+    revision, image, model, label, computed_by = names
+    return Answer(revision, image, model, label, computed_by, count, *seconds)
+
+
+@contextmanager
+def client(
+    cluster: Cluster, namespace: str, image: str, service: str, body: bytes, narrator: Narrator
+) -> Iterator[None]:
+    """Run the client until the block ends; read what it saw with `stop` before that.
+
+    Raises:
+        StoryError: it did not begin.
+    """
+    objects = _objects(namespace, image, f"http://{service}/score", body.decode())
+    cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    try:
+        with narrator.step(f"a client asks {RATE} times a second, from a pod", "its first answers"):
+            for _ in Waiting(START_SECONDS):
+                if seen(cluster, namespace).requests > 0:
+                    break
+            else:
+                raise StoryError("the client's pod did not begin", f"kubectl -n {namespace} describe pod {NAME}")
+        yield
+    finally:
+        cluster.kubectl("-n", namespace, "delete", "pod", NAME, "--now", "--ignore-not-found", "--wait=false")
+
+
+def seen(cluster: Cluster, namespace: str) -> Traffic:
+    """Return what the client has seen up to now; nothing before its pod runs."""
+    try:
+        log = cluster.kubectl("-n", namespace, "logs", NAME, "--tail=-1", stderr=subprocess.DEVNULL)
+    except subprocess.CalledProcessError:
+        return Traffic()
+    return read(log.splitlines())
+
+
+def stop(cluster: Cluster, namespace: str) -> Traffic:
+    """End the client in peace, so that no request is cut off, and return all that it saw.
+
+    Raises:
+        StoryError: it does not end.
+    """
+    end = "import os, signal; os.kill(1, signal.SIGTERM)"
+    cluster.kubectl("-n", namespace, "exec", NAME, "--", "python", "-c", end)
+    phase = ("-n", namespace, "get", "pod", NAME, "-o", "jsonpath={.status.phase}")
+    for _ in Waiting(STOP_SECONDS):
+        if cluster.kubectl(*phase) == "Succeeded":
+            return seen(cluster, namespace)
+    raise StoryError("the client does not end", f"kubectl -n {namespace} logs {NAME}")
+
+
+def _objects(namespace: str, image: str, url: str, body: str) -> list[dict[str, Any]]:
+    files = {"traffic_client.py": SCRIPT.read_text(encoding="utf-8"), "body.json": body}
+    restricted = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    container = {
+        "name": NAME,
+        "image": image,
+        "command": ["python", "/client/traffic_client.py", url, str(RATE), "/client/body.json"],
+        "securityContext": restricted,
+        "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}},
+        "volumeMounts": [{"name": NAME, "mountPath": "/client"}],
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": NAME, "configMap": {"name": NAME}}],
+    }
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "namespace": namespace}, "data": files},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME, "namespace": namespace}, "spec": spec},
+    ]

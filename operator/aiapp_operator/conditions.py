@@ -108,8 +108,10 @@ def ready(situation: Situation) -> Verdict:
             return Verdict("False", problem.reason, f"nothing serves yet: {problem.message}")
         reason = Reason.ROLLING_OUT if situation.target else Reason.NO_RELEASE
         return Verdict("False", reason, f"nothing serves yet{_starting(situation.target)}")
-    strength = f"{situation.available} of {situation.wanted} pods are available"
-    if situation.available >= situation.wanted:
+    # A rollout's surge and pods that are on their way out are more than anybody asked for.
+    available = min(situation.available, situation.wanted)
+    strength = f"{available} of {situation.wanted} pods are available"
+    if available == situation.wanted:
         return Verdict("True", Reason.SERVING, f"{active} serves: {strength}")
     cause = pod_findings.cause(pod_findings.of_revision(situation.pods, active.number))
     if cause:

@@ -31,6 +31,9 @@ MODEL_SOURCE: Manifest = {
 }
 
 
+NOTHING = Questions(ask_image=False, ask_model=False)
+
+
 def digest(of: str) -> str:
     """Return a digest that is the same for the same text."""
     return f"sha256:{sha256(of.encode()).hexdigest()}"
@@ -74,7 +77,7 @@ class AppCluster:
     contents: dict[str, str] = field(default_factory=dict)
     settings: Settings = SETTINGS
     now: datetime = NOON
-    asked: Questions = Questions(ask_image=False, ask_model=False)
+    asked: Questions = NOTHING
 
     # --- what people and time do ---------------------------------------------------------------------------
     def edit(self, **spec: Any) -> None:
@@ -90,20 +93,27 @@ class AppCluster:
 
     def roll_out(self) -> Plan:
         """Let the Deployment finish and the operator see it."""
-        deployment = self.deployment
-        wanted = deployment["spec"]["replicas"]
+        self.let_pods_start()
+        return self.run()
+
+    def let_pods_start(self) -> None:
+        """Let the Deployment finish."""
+        wanted = self.deployment["spec"]["replicas"]
         self.pods = [a_pod(self.running, number, ready=True) for number in range(wanted)]
         self.set_counts(replicas=wanted, updated=wanted, available=wanted)
         self.wait()
-        return self.run()
 
     def start_one_pod(self, **pod_status: Any) -> Plan:
         """Let the Deployment start one pod of its release beside those that are there, and the operator see it."""
+        self.let_one_pod_start(**pod_status)
+        return self.run()
+
+    def let_one_pod_start(self, **pod_status: Any) -> None:
+        """Let the Deployment start one pod of its release beside those that are there."""
         others = [pod for pod in self.pods if pod["metadata"]["labels"][LABEL_REVISION] != self.running]
         self.pods = [*others, a_pod(self.running, 0, **pod_status)]
         self.set_counts(replicas=len(self.pods), updated=1, available=len(others))
         self.wait()
-        return self.run()
 
     def set_counts(self, *, replicas: int, updated: int, available: int, **more: Any) -> None:
         """Set the Deployment's status, up to date with its spec."""

@@ -1,0 +1,112 @@
+"""The stories behind the golden cases: each ends just before the operator looks again."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from stand_ins.app_cluster import MODEL_SOURCE, SETTINGS, AppCluster, an_app, serving_cluster, without
+from stand_ins.pod_status import ended
+
+IMAGE_2: Final = "contoso.azurecr.io/digits:1.4.2"
+
+
+def first_release() -> AppCluster:
+    return AppCluster()
+
+
+def model_bump() -> AppCluster:
+    return _edited(modelVersion="42")
+
+
+def image_bump() -> AppCluster:
+    return _edited(image=IMAGE_2)
+
+
+def both_bumped() -> AppCluster:
+    return _edited(image=IMAGE_2, modelVersion="42")
+
+
+def rollout_complete() -> AppCluster:
+    cluster = _edited(modelVersion="42")
+    cluster.run()
+    cluster.let_pods_start()
+    return cluster
+
+
+def corrupt_model() -> AppCluster:
+    cluster = _edited(modelVersion="43")
+    cluster.run()
+    words = "ModelCorrupt: contosomodels/models/digits/43/model.npz: expected sha256:ab.., got sha256:cd.."
+    cluster.let_one_pod_start(**ended(1, words, container="fetch"))
+    return cluster
+
+
+def image_missing() -> AppCluster:
+    cluster = _edited(image=IMAGE_2)
+    cluster.missing = without("image", "ImageNotFound", f"{IMAGE_2}: the registry has no such tag")
+    return cluster
+
+
+def suspended() -> AppCluster:
+    return _edited(suspend=True, modelVersion="42")
+
+
+def back_to_an_older_version() -> AppCluster:
+    cluster = _edited(modelVersion="42")
+    cluster.run()
+    cluster.roll_out()
+    cluster.edit(modelVersion="41")
+    return cluster
+
+
+def one_replica() -> AppCluster:
+    return _edited(serving={"replicas": 1})
+
+
+def load_balancer_internal() -> AppCluster:
+    return _edited(expose={"service": {"type": "LoadBalancer"}})
+
+
+def load_balancer_external() -> AppCluster:
+    dns_label = {"service.beta.kubernetes.io/azure-dns-label-name": "digits"}
+    return _edited(expose={"service": {"type": "LoadBalancer", "exposure": "External", "annotations": dns_label}})
+
+
+def anonymous_store() -> AppCluster:
+    return AppCluster(app=an_app(modelSource={**MODEL_SOURCE, "credentials": {"anonymous": {}}}))
+
+
+def model_in_the_image() -> AppCluster:
+    return AppCluster(app=an_app(modelSource=None, modelVersion=None))
+
+
+def trust_bundle() -> AppCluster:
+    return AppCluster(settings=replace(SETTINGS, trust_config_map="aiapp-trust"))
+
+
+CASES: Final[dict[str, Callable[[], AppCluster]]] = {
+    case.__name__.replace("_", "-"): case
+    for case in (
+        first_release,
+        model_bump,
+        image_bump,
+        both_bumped,
+        rollout_complete,
+        corrupt_model,
+        image_missing,
+        suspended,
+        back_to_an_older_version,
+        one_replica,
+        load_balancer_internal,
+        load_balancer_external,
+        anonymous_store,
+        model_in_the_image,
+        trust_bundle,
+    )
+}
+
+
+def _edited(**spec: object) -> AppCluster:
+    cluster = serving_cluster()
+    cluster.edit(**spec)
+    return cluster

@@ -1,5 +1,6 @@
 """What a tag stands for, asked of the registry by the OCI distribution protocol: one HEAD, and a token where wanted."""
 
+import base64
 import hashlib
 import re
 import ssl
@@ -171,7 +172,7 @@ def _may_ask(realm: str, registry: str) -> bool:
 
 
 def _basic(login: Login) -> str:
-    return aiohttp.BasicAuth(login.username, login.password, "utf-8").encode()
+    return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
 
 
 def _unauthorized(name: str, logins: tuple[Login, ...]) -> str:

@@ -1,14 +1,15 @@
 """The queue in virtual time: how often, how many at once and when a key runs."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
-from unit.operator_shell.virtual_time import now, run
 
 from aiapp_operator.errors import TransientError
 from aiapp_operator.workqueue import LAST_RETRY_SECONDS, RUN_DEADLINE_SECONDS, WorkQueue
+from unit.operator_shell.virtual_time import now, run
 
 Run = Callable[[str], Awaitable[float | None]]
 
@@ -117,7 +118,7 @@ def test_failures_back_off_exponentially_up_to_a_cap_and_success_resets_them() -
         raise TransientError("ApiUnavailable", "away")
 
     run(_work_off(_queue(work), "a", seconds=7200))
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     assert gaps[:4] == pytest.approx([0.2, 0.4, 0.8, 1.6])
     assert max(gaps) == pytest.approx(LAST_RETRY_SECONDS)
     assert gaps[19:21] == pytest.approx([1.0, 0.2])

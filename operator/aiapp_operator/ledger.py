@@ -98,6 +98,14 @@ class Release:
         return template
 
     @property
+    def last_used(self) -> str:
+        """Return when it was rolled out last, else made, as sortable text; empty: not made yet."""
+        if self.released:
+            return format_time(self.released)
+        created: str = self.live["metadata"].get("creationTimestamp", "") if self.live else ""
+        return created
+
+    @property
     def image_name(self) -> str:
         """Return how people call the image: its tag, else the start of its digest."""
         return short_image(self.ref)

@@ -123,7 +123,7 @@ def expired(record: Ledger, target: Release | None, limit: int) -> tuple[Release
     """Return the releases beyond the newest `limit` past ones; the active and the present one are none of them."""
     in_use = [release.number for release in (record.active, record.current, target) if release]
     past = [release for release in record.releases if release.number not in in_use]
-    past.sort(key=lambda release: (ledger.format_time(release.released) if release.released else "", release.number))
+    past.sort(key=lambda release: (release.last_used, release.number))
     return tuple(past[: max(0, len(past) - limit)])
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from aiapp_models.contract import ANNOTATION_REVISION, LABEL_REVISION
+from aiapp_operator.ledger import format_time
 from aiapp_operator.plan import plan
 from aiapp_operator.releases import Questions, unresolved
 from aiapp_operator.settings import Settings
@@ -160,7 +161,7 @@ class AppCluster:
         child = ObjectId(desired["kind"], desired["metadata"]["name"])
         if child.kind == "ControllerRevision":
             created = self.revisions.get(child.name, {}).get("metadata", {}).get("creationTimestamp")
-            desired["metadata"]["creationTimestamp"] = created or self.now.isoformat()
+            desired["metadata"]["creationTimestamp"] = created or format_time(self.now)
             self.revisions[child.name] = desired
             return
         live = self.children.get(child, {"metadata": {"generation": 0}})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import kubernetes_validate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from aiapp_models import contract
 from aiapp_operator.children import expected
 from aiapp_operator.drift import stands
 from aiapp_operator.state import Manifest, ObjectId, Plan
+from golden.cases import CASES
 from stand_ins.app_cluster import MODEL_SOURCE, SETTINGS, AppCluster, an_app, serving_cluster
 from stand_ins.pod_status import ended
 
@@ -262,3 +264,9 @@ def test_children_are_repaired_while_the_app_is_suspended_and_while_its_new_rele
     del cluster.children[ObjectId("Service", "digits")]
     cluster.run()
     assert ObjectId("Service", "digits") in cluster.children
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_manifest_is_what_the_api_server_knows_with_no_field_misspelt(case: str) -> None:
+    for manifest in CASES[case]().run().apply:
+        kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)

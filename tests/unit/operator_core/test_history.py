@@ -1,0 +1,135 @@
+"""When a rollout is complete, what is kept of it, and how an older release comes back."""
+
+from collections.abc import Callable
+
+import pytest
+
+from aiapp_operator.ledger import Ledger, read
+from aiapp_operator.releases import Questions
+from aiapp_operator.state import Manifest, ObjectId
+from stand_ins.app_cluster import AppCluster, serving_cluster
+from stand_ins.pod_status import ended
+
+NEITHER = Questions(ask_image=False, ask_model=False)
+
+
+def ledger(cluster: AppCluster) -> Ledger:
+    return read(cluster.app, cluster.children, cluster.ordered_revisions)
+
+
+def numbers(cluster: AppCluster) -> list[int]:
+    return [release.number for release in ledger(cluster).releases]
+
+
+class TestGoingBack:
+    def test_an_older_version_is_its_own_revision_again_byte_for_byte(self) -> None:
+        cluster = serving_cluster()
+        first = cluster.deployment["spec"]["template"]
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.roll_out()
+        cluster.edit(modelVersion="41")
+        cluster.run()
+        assert numbers(cluster) == [1, 2]
+        assert cluster.deployment["spec"]["template"] == first
+        cluster.roll_out()
+        assert cluster.app["status"]["active"]["revision"] == 1
+        assert cluster.conditions["UpToDate"]["status"] == "True"
+
+    def test_a_release_right_after_another_is_still_the_later_one(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.now = cluster.now.replace(year=2020)  # the clock was put back
+        cluster.roll_out()
+        active = ledger(cluster).active
+        assert active is not None
+        assert active.number == 2
+
+
+class TestWhenARolloutIsComplete:
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            pytest.param(lambda status: status.update(observedGeneration=0), id="the status is of an older spec"),
+            pytest.param(lambda status: status.update(updatedReplicas=1), id="a pod is missing"),
+            pytest.param(lambda status: status.update(availableReplicas=1), id="a pod is not available"),
+            pytest.param(lambda status: status.update(replicas=3), id="an old pod is left"),
+            pytest.param(lambda status: status.clear(), id="nothing was reported yet"),
+        ],
+    )
+    def test_it_is_not_while(self, spoil: Callable[[Manifest], None]) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        cluster.set_counts(replicas=2, updated=2, available=2)
+        spoil(cluster.deployment["status"])
+        cluster.run()
+        assert "active" not in cluster.app["status"]
+
+    def test_it_is_not_while_the_deployment_still_has_the_old_template(self) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        cluster.deployment["spec"]["template"]["metadata"]["labels"]["aiapp.dev/revision"] = "0"
+        cluster.set_counts(replicas=2, updated=2, available=2)
+        cluster.run()
+        assert "active" not in cluster.app["status"]
+
+    def test_it_is_noted_once(self) -> None:
+        cluster = serving_cluster()
+        released = cluster.app["status"]["active"]["releasedTime"]
+        cluster.wait(hours=1)
+        planned = cluster.run()
+        assert cluster.app["status"]["active"]["releasedTime"] == released
+        assert "ControllerRevision" not in [manifest["kind"] for manifest in planned.apply]
+
+
+class TestWhatIsKept:
+    def test_history_beyond_the_limit_goes_oldest_first(self) -> None:
+        cluster = serving_cluster(release={"revisionHistoryLimit": 2})
+        for version in ("42", "43", "44", "45"):
+            cluster.edit(modelVersion=version)
+            cluster.run()
+            cluster.roll_out()
+        assert numbers(cluster) == [3, 4, 5]
+
+    def test_the_release_that_serves_is_kept_whatever_fails_after_it(self) -> None:
+        cluster = serving_cluster(release={"revisionHistoryLimit": 1})
+        for version in ("42", "43", "44"):
+            cluster.edit(modelVersion=version)
+            cluster.run()
+            cluster.start_one_pod(**ended(1, "boom"))
+        assert numbers(cluster) == [1, 3, 4]
+
+    def test_lost_status_is_rebuilt_without_a_release(self) -> None:
+        cluster = serving_cluster()
+        before = cluster.app.pop("status")
+        planned = cluster.run()
+        assert cluster.asked == NEITHER
+        assert {k: v for k, v in cluster.app["status"].items() if k not in ("conditions", "latest")} == {
+            k: v for k, v in before.items() if k not in ("conditions", "latest")
+        }
+        assert [event.reason for event in planned.events] == []
+
+    def test_a_deleted_deployment_comes_back_with_the_same_release(self) -> None:
+        cluster = serving_cluster()
+        template = cluster.deployment["spec"]["template"]
+        del cluster.children[ObjectId("Deployment", "digits")]
+        cluster.pods = []
+        cluster.run()
+        assert cluster.asked == NEITHER
+        assert cluster.running == "1"
+        assert cluster.deployment["spec"]["template"] == template
+
+    def test_records_without_an_owner_are_adopted(self) -> None:
+        cluster = serving_cluster()
+        (revision,) = cluster.revisions.values()
+        del revision["metadata"]["ownerReferences"]
+        cluster.run()
+        (revision,) = cluster.revisions.values()
+        assert revision["metadata"]["ownerReferences"][0]["uid"] == cluster.app["metadata"]["uid"]
+
+    def test_records_of_another_app_are_not_ours(self) -> None:
+        cluster = serving_cluster()
+        (revision,) = cluster.revisions.values()
+        revision["metadata"]["ownerReferences"][0]["uid"] = "somebody-else"
+        assert ledger(cluster).releases == ()

@@ -1,0 +1,141 @@
+"""Which sources are asked, and what their answers do to the release that serves."""
+
+from typing import Any
+
+import pytest
+
+from aiapp_operator.releases import Questions
+from aiapp_operator.state import Manifest
+from stand_ins.app_cluster import MODEL_SOURCE, AppCluster, an_app, digest, serving_cluster, without
+from stand_ins.pod_status import ended, unschedulable, waiting
+
+BOTH = Questions(ask_image=True, ask_model=True)
+NEITHER = Questions(ask_image=False, ask_model=False)
+IMAGE_2 = "contoso.azurecr.io/digits:1.4.2"
+
+
+def image_of(cluster: AppCluster) -> str:
+    image: str = cluster.deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    return image
+
+
+class TestWhatIsAsked:
+    def test_both_sources_for_a_new_app(self) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        assert cluster.asked == BOTH
+
+    def test_no_store_where_the_image_brings_its_model(self) -> None:
+        cluster = AppCluster(app=an_app(modelVersion=None, modelSource=None))
+        cluster.run()
+        assert cluster.asked == Questions(ask_image=True, ask_model=False)
+
+    def test_nothing_while_the_release_serves(self) -> None:
+        cluster = serving_cluster()
+        cluster.run()
+        assert cluster.asked == NEITHER
+
+    @pytest.mark.parametrize(
+        ("edit", "questions"),
+        [
+            pytest.param({"image": IMAGE_2}, Questions(ask_image=True, ask_model=False), id="the image is bumped"),
+            pytest.param({"modelVersion": "42"}, Questions(ask_image=False, ask_model=True), id="the model is bumped"),
+            pytest.param({"image": IMAGE_2, "modelVersion": "42"}, BOTH, id="both are bumped"),
+            pytest.param({"serving": {"port": 9000}}, NEITHER, id="only the pods change"),
+            pytest.param({"serving": {"replicas": 5}}, NEITHER, id="only the number of pods changes"),
+            pytest.param(
+                {"modelSource": {**MODEL_SOURCE, "credentials": {"anonymous": {}}}},
+                Questions(ask_image=False, ask_model=True),
+                id="the store is asked in another way",
+            ),
+            pytest.param({"suspend": True, "modelVersion": "42"}, NEITHER, id="a bump is suspended"),
+            pytest.param({"release": {"progressDeadline": "soon"}}, NEITHER, id="the spec cannot be read"),
+        ],
+    )
+    def test_only_the_source_that_was_edited_when(self, edit: dict[str, Any], questions: Questions) -> None:
+        cluster = serving_cluster()
+        cluster.edit(**edit)
+        cluster.run()
+        assert cluster.asked == questions
+
+    def test_nothing_while_a_release_rolls_out(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.run()
+        assert cluster.asked == NEITHER
+
+    @pytest.mark.parametrize(
+        ("status", "questions"),
+        [
+            pytest.param(waiting("ErrImagePull", "not found"), BOTH, id="its image cannot be pulled"),
+            pytest.param(ended(1, "ModelCorrupt: x differs", container="fetch"), BOTH, id="its model is corrupt"),
+            pytest.param(ended(1, "boom"), BOTH, id="it crashes"),
+            pytest.param(unschedulable("0/1 nodes"), NEITHER, id="it only waits for a node"),
+        ],
+    )
+    def test_a_release_that_fails_is_asked_for_again_when(self, status: Manifest, questions: Questions) -> None:
+        cluster = serving_cluster()
+        cluster.edit(image=IMAGE_2, modelVersion="42")
+        cluster.run()
+        cluster.start_one_pod(**status)
+        cluster.run()
+        assert cluster.asked == questions
+
+    def test_a_serving_release_whose_app_crashes_asks_nobody(self) -> None:
+        cluster = serving_cluster()
+        cluster.pods[0]["status"] = ended(1, "boom")
+        cluster.run()
+        assert cluster.asked == NEITHER
+
+    def test_a_serving_release_whose_image_is_gone_asks_again(self) -> None:
+        cluster = serving_cluster()
+        cluster.pods[0]["status"] = waiting("ImagePullBackOff", "not found")
+        cluster.run()
+        assert cluster.asked == BOTH
+
+    def test_going_back_to_what_serves_asks_nobody(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(image=IMAGE_2)
+        cluster.run()
+        cluster.start_one_pod(**ended(1, "boom"))
+        cluster.edit(image="contoso.azurecr.io/digits:1.4.1")
+        cluster.run()
+        assert cluster.asked == NEITHER
+        assert cluster.running == "1"
+
+
+class TestARepairedSource:
+    def test_a_moved_tag_is_released_once_the_release_made_of_it_fails(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(image=IMAGE_2)
+        cluster.run()
+        cluster.start_one_pod(**ended(1, "boom"))
+        cluster.contents[IMAGE_2] = "a repaired build"
+        cluster.run()
+        assert cluster.running == "3"
+        assert image_of(cluster).endswith(digest("a repaired build"))
+
+    def test_a_tag_that_moves_under_a_serving_release_changes_nothing(self) -> None:
+        cluster = serving_cluster()
+        cluster.contents["contoso.azurecr.io/digits:1.4.1"] = "pushed over"
+        cluster.run()
+        assert cluster.running == "1"
+
+    def test_the_repaired_release_is_not_given_up_for_the_one_that_serves(self) -> None:
+        cluster = serving_cluster()
+        cluster.pods[0]["status"] = waiting("ImagePullBackOff", "not found")
+        cluster.contents["contoso.azurecr.io/digits:1.4.1"] = "pushed again"
+        cluster.run()
+        assert cluster.running == "2"
+        cluster.run()
+        assert cluster.running == "2"
+
+    def test_what_the_pods_say_counts_more_than_the_source_that_is_asked_again(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.missing = without("model", "StoreUnreachable")
+        cluster.start_one_pod(**ended(1, "ModelCorrupt: x differs", container="fetch"))
+        assert cluster.conditions["UpToDate"]["reason"] == "ModelCorrupt"
+        assert cluster.conditions["SourcesResolved"]["reason"] == "StoreUnreachable"

@@ -1,0 +1,88 @@
+"""A request's body to the value that `run` gets: strict, since two readers of one JSON must not differ. Pure."""
+
+import json
+import math
+import re
+from collections import Counter
+from typing import Any, Final, NoReturn
+
+from aiapp_serving.errors import BadJson, InvalidInput
+
+MAX_DEPTH: Final = 64
+"""Brackets within brackets; tensors and pictures need fewer than ten."""
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read_input(body: bytes) -> Any:
+    """Return `input` of a body `{"input": ...}`.
+
+    Raises:
+        BadJson: the body is no JSON.
+        InvalidInput: it is JSON, but not an object with `input` and nothing else.
+    """
+    document = parse_json(body)
+    if not isinstance(document, dict):
+        raise InvalidInput('the body must be an object: {"input": ...}')
+    if "input" not in document:
+        raise InvalidInput(f'the body has no field "input"; its fields: {_names(document)}')
+    if len(document) > 1:
+        raise InvalidInput(f'the body may have no field but "input"; its fields: {_names(document)}')
+    return document["input"]
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse UTF-8 JSON as RFC 8259 has it: no NaN, no name twice in an object, no depth without end.
+
+    Raises:
+        BadJson: with the position, counted in characters from 1, where there is one.
+    """
+    try:
+        text = body.decode()
+        _check_depth(text)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise BadJson(f"no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise BadJson(f"no UTF-8 at byte {error.start + 1}") from None
+    except UnicodeEncodeError:
+        raise BadJson("an escape \\ud8.. stands alone: half of a character") from None
+    except ValueError:  # the interpreter's own limit
+        raise BadJson("a number has too many digits") from None
+    return value
+
+
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before the parser meets it: the parser recurses."""
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise BadJson(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise BadJson(f"the name {twice[:64]!a} is twice in one object")
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise BadJson(f"the number {text[:64]} is too large")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BadJson(f"{name} is no JSON; send null or leave the value out")
+
+
+def _names(document: dict[str, Any]) -> str:
+    return ", ".join(ascii(name[:64]) for name in list(document)[:10]) or "none"

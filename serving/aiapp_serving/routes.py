@@ -1,0 +1,76 @@
+"""The three addresses of an app."""
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, request
+from werkzeug.exceptions import ServiceUnavailable
+
+from aiapp_serving import __version__
+from aiapp_serving.errors import BadJson, InvalidInput
+from aiapp_serving.request_json import read_input
+from aiapp_serving.scoring import Scorer
+from aiapp_serving.service import ScoringService
+from aiapp_serving.settings import ServeSettings
+
+RETRY_SECONDS = 5
+routes = Blueprint("aiapp", __name__)
+
+
+@routes.get("/")
+def health() -> Response:
+    """Answer that the process lives, loaded or not."""
+    return Response("Healthy", content_type="text/plain; charset=utf-8")
+
+
+@routes.get("/version")
+def version() -> Response:
+    """Answer what serves; 503 until the model is loaded, which is what readiness asks."""
+    _scorer()
+    return _json(_settings().release.document(f"aiapp/{__version__}"))
+
+
+@routes.post("/score")
+def score() -> Response:
+    """Answer `{"result": run(input)}` to `{"input": ...}`."""
+    scorer = _scorer()
+    given = _input()
+    try:
+        result = scorer.run(given)
+    except InvalidInput as error:
+        abort(422, str(error)[:2000])
+    try:
+        return _json({"result": result})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError("run() returned what JSON cannot hold; use lists, objects, text, finite numbers") from error
+
+
+def _input() -> Any:
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in {"utf-8", "utf8", "us-ascii"}:
+        abort(415, "send the body as JSON, with the header Content-Type: application/json")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        abort(415, "send the body as it is, without Content-Encoding")
+    try:
+        return read_input(request.get_data(cache=False))
+    except BadJson as error:
+        abort(400, str(error))
+    except InvalidInput as error:
+        abort(422, str(error))
+
+
+def _scorer() -> Scorer:
+    service: ScoringService = current_app.extensions["aiapp"][1]
+    if service.scorer is None:
+        raise ServiceUnavailable("the model is being loaded", retry_after=RETRY_SECONDS)
+    return service.scorer
+
+
+def _settings() -> ServeSettings:
+    settings: ServeSettings = current_app.extensions["aiapp"][0]
+    return settings
+
+
+def _json(value: object) -> Response:
+    body = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(body, content_type="application/json")

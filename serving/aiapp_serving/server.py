@@ -1,0 +1,108 @@
+"""The HTTP server: Granian, taught to leave without losing a request.
+
+Two processes: the parent gets the signals, its one worker holds the model and answers. On SIGTERM the parent tells the
+worker to close every connection after its answer, waits for the clients to have moved, and only then closes the door.
+"""
+
+import logging
+import mmap
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from functools import partial
+from typing import Any, Final
+
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server import MPServer
+
+from aiapp_serving.app import create_app
+from aiapp_serving.service import ScoringService, end_process
+from aiapp_serving.settings import ServeSettings
+
+LOG = logging.getLogger("aiapp.serve")
+LINGER_SECONDS: Final = 3.0
+"""How long requests are still accepted after SIGTERM; every kept-alive client that sends one is told to reconnect."""
+DRAIN_LIMIT_SECONDS: Final = 40
+"""How long a request that is being answered may take after that; pods live 60 s from their preStop on."""
+HEADER_MILLISECONDS: Final = 10_000
+
+
+class DrainFlag:
+    """One byte that parent and worker share: set once, never taken back."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        """Begin the drain, in both processes."""
+        self._memory[0] = 1
+
+    def is_set(self) -> bool:
+        """Tell whether the drain has begun."""
+        return self._memory[0] == 1
+
+
+class DrainingServer(MPServer):
+    """Lingers between SIGTERM and the end; Ctrl-C or a second SIGTERM ends at once."""
+
+    def __init__(self, *args: Any, draining: DrainFlag, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._draining = draining
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """Begin the drain, or end it."""
+        if args[:1] == (signal.SIGTERM,) and not self._draining.is_set():
+            self._draining.set()
+            timer = threading.Timer(LINGER_SECONDS, super().signal_handler_interrupt)
+            timer.daemon = True
+            timer.start()
+        else:
+            super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]  # Granian has no hints there
+
+
+def serve(settings: ServeSettings) -> None:
+    """Answer requests until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: 1, the worker ended by itself; its last word says why.
+        OSError: the address cannot be listened on.
+    """
+    _check_address(settings.host, settings.port)
+    multiprocessing.set_start_method("fork", force=True)  # the worker shares the drain flag
+    draining = DrainFlag()
+    server = DrainingServer(
+        "aiapp",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=1,
+        blocking_threads=settings.threads,
+        workers_kill_timeout=DRAIN_LIMIT_SECONDS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        log_enabled=False,
+        draining=draining,
+    )
+    LOG.info("listening on http://%s:%d", settings.host, settings.port)
+    server.serve(target_loader=partial(_worker_app, settings, draining), wrap_loader=False)
+
+
+def _check_address(host: str, port: int) -> None:
+    """Try the address alone: Granian shares its port (SO_REUSEPORT), so a second server would take half the requests."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+
+
+def _worker_app(settings: ServeSettings, draining: DrainFlag) -> Flask:
+    """Make the app in the worker, whose model begins to load."""
+    os.setpgid(0, 0)  # Ctrl-C is for the parent, which ends the worker in order
+    service = ScoringService(settings.score)
+    service.load_in_background(end_process)
+    return create_app(settings, service, draining.is_set)

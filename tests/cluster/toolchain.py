@@ -83,6 +83,7 @@ def run_tool(
                 say_so_far(_lines(printed))
         finally:
             process.send_signal(stop_by)
+            process.wait()
         if process.returncode:
             tail = "\n".join(_lines(printed)[-15:])
             raise ToolError(f"`{' '.join(command)[:200]}` failed (exit {process.returncode}):\n{tail}")

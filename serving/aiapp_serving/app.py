@@ -28,7 +28,8 @@ def create_app(settings: ServeSettings, service: ScoringService, is_draining: Ca
     is_draining: asked at every answer; True closes the connection, so that clients go elsewhere.
     """
     app = Flask("aiapp_serving", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    # One more than allowed: a body without Content-Length is cut there in silence, and then seen to be too long.
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1
     app.extensions["aiapp"] = (settings, service)
     release_headers = settings.release.headers()
 

@@ -51,8 +51,11 @@ def _input() -> Any:
         abort(415, "send the body as JSON, with the header Content-Type: application/json")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         abort(415, "send the body as it is, without Content-Encoding")
+    body = request.get_data(cache=False)
+    if len(body) > _settings().max_body_bytes:
+        abort(413, f"the body is larger than {_settings().max_body_bytes} bytes")
     try:
-        return read_input(request.get_data(cache=False))
+        return read_input(body)
     except BadJson as error:
         abort(400, str(error))
     except InvalidInput as error:

@@ -93,7 +93,7 @@ def serve(settings: ServeSettings) -> None:
 
 
 def _check_address(host: str, port: int) -> None:
-    """Try the address alone: Granian shares its port (SO_REUSEPORT), so a second server would take half the requests."""
+    """Try the address alone: Granian shares its port (SO_REUSEPORT), and two servers would halve the requests."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

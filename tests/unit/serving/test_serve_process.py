@@ -162,6 +162,26 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
             assert f"port {first.port}" in second.log.read_text()
 
 
+def test_a_body_in_chunks_is_read_whole_or_refused(tmp_path: Path) -> None:
+    def sent(app: AppProcess, size: int) -> tuple[int, bytes]:
+        body = json.dumps({"input": "x" * (size - len('{"input": ""}'))}).encode()
+        pieces = (body[start : start + 7000] for start in range(0, len(body), 7000))
+        connection = app.connection()
+        headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+        connection.request("POST", "/score", pieces, headers, encode_chunked=True)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, content
+
+    with app_process(tmp_path, ECHO, "--max-body-bytes", "100000") as app:
+        app.wait_until_it_answers("/version", 200)
+        status, content = sent(app, 100_000)
+        assert (status, len(content) > 99_900) == (200, True)
+        for size in (100_001, 100_002, 150_000):
+            assert sent(app, size)[0] == 413
+
+
 def test_a_body_without_end_is_cut_off(tmp_path: Path) -> None:
     with app_process(tmp_path, ECHO, "--max-body-bytes", "100000") as app:
         app.wait_until_it_answers("/version", 200)

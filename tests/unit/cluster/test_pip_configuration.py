@@ -7,10 +7,10 @@ import pytest
 from cluster.pip_configuration import local_folders, pip_conf, pip_settings
 
 LISTING = """\
-:env:.cert='/home/me/ca.pem'
+:env:.cert='/elsewhere/ca.pem'
 :env:.default-timeout='180'
 :env:.index-url='https://second.example/simple'
-global.cache-dir='/home/me/cache'
+global.cache-dir='/elsewhere/cache'
 global.index-url='https://first.example/simple'
 global.trusted-host='a.example\\nb.example'
 install.find-links='/opt/packages https://links.example/'

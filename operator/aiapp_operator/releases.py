@@ -101,9 +101,11 @@ def completed(record: Ledger, deployment: Manifest, now: datetime) -> Ledger:
     current, active = record.current, record.active
     if current is None or current == active or not rolled_out(deployment, current):
         return record
-    # Whole seconds are kept, so a release right after another must still come out as the later one.
-    earliest = active.released + timedelta(seconds=1) if active and active.released else now
-    return record.with_release(replace(current, released=max(now.replace(microsecond=0), earliest)))
+    released = now.replace(microsecond=0)
+    if active and active.released:
+        # Whole seconds are kept, so a release right after another must still come out as the later one.
+        released = max(released, active.released + timedelta(seconds=1))
+    return record.with_release(replace(current, released=released))
 
 
 def rolled_out(deployment: Manifest, release: Release) -> bool:

@@ -61,6 +61,7 @@ def ensure_binaries(report: Report = say, names: Collection[str] | None = None, 
     if _missing(directory, modules):
         with locked("binaries", "building the cluster's programs", report):
             _remove_unfinished()
+            Path(go.environment["GOTMPDIR"]).mkdir(parents=True, exist_ok=True)
             for module in modules:
                 if _missing(directory, [module]):
                     _link(module, _ensure_module(module, go, report), directory)
@@ -86,6 +87,7 @@ def _go(program: Path, niceness: int) -> Go:
         "GOCACHE": str(caches / "build"),
         "GOMODCACHE": str(caches / "mod"),
         "GOPATH": str(caches / "path"),
+        "GOTMPDIR": str(caches / "tmp"),
         "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false -modcacherw",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",

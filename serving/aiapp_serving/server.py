@@ -103,6 +103,14 @@ def _check_address(host: str, port: int) -> None:
 def _worker_app(settings: ServeSettings, draining: DrainFlag) -> Flask:
     """Make the app in the worker, whose model begins to load."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent, which ends the worker in order
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     service = ScoringService(settings.score)
     service.load_in_background(end_process)
     return create_app(settings, service, draining.is_set)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent was killed: nobody could stop it, and its port would answer for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)

@@ -154,6 +154,23 @@ def test_a_killed_worker_ends_the_server(tmp_path: Path) -> None:
         assert app.process.wait(timeout=20) == 1
 
 
+def test_a_killed_parent_takes_its_worker_along(tmp_path: Path) -> None:
+    with app_process(tmp_path, ECHO) as app:
+        app.wait_until_it_answers("/version", 200)
+        app.process.kill()
+        wait_until(lambda: refuses_connections(app))
+
+
+def refuses_connections(app: AppProcess) -> bool:
+    try:
+        app.get("/")
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with app_process(tmp_path / "first", ECHO) as first:
         first.wait_until_it_answers("/version", 200)

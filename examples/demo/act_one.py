@@ -95,7 +95,7 @@ def _serving(versions: Sequence[str], narrator: Narrator) -> Iterator[dict[str, 
 def _start(version: str, port: int, stack: ExitStack) -> tuple["subprocess.Popen[bytes]", int, IO[str]]:
     model, score = folder_of(version), ROOT / "examples" / "digits" / "score.py"
     command = [sys.executable, "-m", "aiapp_serving", "--score", str(score), "--model", str(model), "--port", str(port)]
-    log = stack.enter_context(tempfile.TemporaryFile("w+"))
+    log = stack.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115  (the stack closes it)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     stack.callback(_end, process)
     return process, port, log

@@ -16,13 +16,15 @@ from cluster.kubectl import PULL_SECRET, TRUST_CONFIG_MAP
 from cluster.protocol import Cluster
 from demo.machine import ROOT
 from demo.narration import Narrator, StoryError
+from demo.patience import Waiting
 
 CHART: Final = ROOT / "charts" / "aiapp-operator"
 RELEASE: Final = "aiapp"
 CONTAINER: Final = "models"
 PREFIX: Final = "digits"
 CONNECTION_STRING: Final = "AZURE_STORAGE_CONNECTION_STRING"
-INSTALL_TIMEOUT: Final = "3m"
+INSTALL_SECONDS: Final = 180.0
+READY: Final = "{.items[0].status.conditions[?(@.type=='Available')].status}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +100,27 @@ def upload_model(storage: Storage, folder: Path, narrator: Narrator) -> None:
 
 
 def install_chart(cluster: Cluster, pushed: Images, namespace: str, apps: str, narrator: Narrator) -> None:
-    """Install the operator by its chart, or upgrade it.
+    """Install the operator by its chart, or upgrade it, and wait until it is ready.
 
     Raises:
-        StoryError: helm failed; its words are in the message.
+        StoryError: helm failed, or the operator did not become ready; their words are in the message.
     """
     values = json.dumps(_values(cluster, pushed, apps))
-    arguments = ("upgrade", "--install", RELEASE, str(CHART), "--namespace", namespace, "--values", "-")
     with narrator.step("the operator is installed by its chart", f"deployment in {namespace} to be ready"):
         try:
-            waiting = ("--wait", "--timeout", INSTALL_TIMEOUT)
-            cluster.helm(*arguments, *waiting, input=values, stderr=subprocess.STDOUT)
+            arguments = ("upgrade", "--install", RELEASE, str(CHART), "--namespace", namespace, "--values", "-")
+            cluster.helm(*arguments, input=values, stderr=subprocess.STDOUT)
         except subprocess.CalledProcessError as error:
-            words = str(error.output).strip()[-800:]
-            raise StoryError(f"helm: {words}", f"kubectl -n {namespace} describe pods") from error
+            raise StoryError(f"helm: {str(error.output).strip()[-800:]}", f"helm lint {CHART}") from error
+        for _ in Waiting(INSTALL_SECONDS, period=1.0):
+            if cluster.kubectl("-n", namespace, "get", "deployment", "-o", f"jsonpath={READY}") == "True":
+                return
+            pods = cluster.kubectl("-n", namespace, "get", "pods", "--no-headers", stderr=subprocess.DEVNULL)
+            narrator.waits_for(" ".join(pods.split()) or f"a pod in {namespace}")
+        log = cluster.kubectl(
+            "-n", namespace, "logs", "deployment/aiapp-operator", "--tail=12", stderr=subprocess.STDOUT
+        )
+        raise StoryError(f"the operator is not ready after {INSTALL_SECONDS:.0f} s:\n{log}", "make test")
 
 
 def _values(cluster: Cluster, pushed: Images, apps: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from aiapp_serving import __version__
 from aiapp_serving.errors import BadJson, InvalidInput
 from aiapp_serving.request_json import read_input
 from aiapp_serving.scoring import Scorer
-from aiapp_serving.service import ScoringService
+from aiapp_serving.service import Busy, ScoringService
 from aiapp_serving.settings import ServeSettings
 
 RETRY_SECONDS = 5
@@ -36,9 +36,12 @@ def score() -> Response:
     scorer = _scorer()
     given = _input()
     try:
-        result = scorer.run(given)
+        with _service().turn():
+            result = scorer.run(given)
     except InvalidInput as error:
         abort(422, str(error)[:2000])
+    except Busy:
+        raise ServiceUnavailable("too many requests are waiting already", retry_after=RETRY_SECONDS) from None
     try:
         return _json({"result": result})
     except (TypeError, ValueError, RecursionError) as error:
@@ -63,10 +66,15 @@ def _input() -> Any:
 
 
 def _scorer() -> Scorer:
-    service: ScoringService = current_app.extensions["aiapp"][1]
-    if service.scorer is None:
+    scorer = _service().scorer
+    if scorer is None:
         raise ServiceUnavailable("the model is being loaded", retry_after=RETRY_SECONDS)
-    return service.scorer
+    return scorer
+
+
+def _service() -> ScoringService:
+    service: ScoringService = current_app.extensions["aiapp"][1]
+    return service
 
 
 def _settings() -> ServeSettings:

@@ -20,7 +20,7 @@ from granian.http import HTTP1Settings
 from granian.server import MPServer
 
 from aiapp_serving.app import create_app
-from aiapp_serving.service import ScoringService, end_process
+from aiapp_serving.service import MAX_WAITING, ScoringService, end_process
 from aiapp_serving.settings import ServeSettings
 
 LOG = logging.getLogger("aiapp.serve")
@@ -28,6 +28,8 @@ LINGER_SECONDS: Final = 3.0
 """How long requests are still accepted after SIGTERM; every kept-alive client that sends one is told to reconnect."""
 DRAIN_LIMIT_SECONDS: Final = 40
 """How long a request that is being answered may take after that; pods live 60 s from their preStop on."""
+SPARE_THREADS: Final = 32
+"""Beside those that score or wait: for probes, and for clients that send their body slowly."""
 HEADER_MILLISECONDS: Final = 10_000
 
 
@@ -82,7 +84,7 @@ def serve(settings: ServeSettings) -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers=1,
-        blocking_threads=settings.threads,
+        blocking_threads=settings.threads + MAX_WAITING + SPARE_THREADS,
         workers_kill_timeout=DRAIN_LIMIT_SECONDS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         log_enabled=False,
@@ -104,7 +106,7 @@ def _worker_app(settings: ServeSettings, draining: DrainFlag) -> Flask:
     """Make the app in the worker, whose model begins to load."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent, which ends the worker in order
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    service = ScoringService(settings.score)
+    service = ScoringService(settings.score, settings.threads)
     service.load_in_background(end_process)
     return create_app(settings, service, draining.is_set)
 

@@ -4,8 +4,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from aiapp_models.errors import Reason, SourceError
 from aiapp_serving.errors import ScriptError
@@ -13,14 +15,40 @@ from aiapp_serving.scoring import Scorer, load_scorer, prepare
 from aiapp_serving.termination import leave_last_word
 
 LOG = logging.getLogger("aiapp.serve")
+MAX_WAITING: Final = 96
+"""Requests that may wait to be scored; one more is told to come again."""
+
+
+class Busy(Exception):  # noqa: N818
+    """More requests wait than is worth it."""
 
 
 class ScoringService:
-    """Holds the scorer once its `init` has returned; `scorer` is None until then."""
+    """Holds the scorer once its `init` has returned; `scorer` is None until then.
 
-    def __init__(self, script: Path) -> None:
+    threads: how many requests are scored at a time.
+    """
+
+    def __init__(self, script: Path, threads: int) -> None:
         self.scorer: Scorer | None = None
         self._script = script
+        self._scoring = threading.BoundedSemaphore(threads)
+        self._admitted = threading.BoundedSemaphore(threads + MAX_WAITING)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until it is this request's turn to be scored.
+
+        Raises:
+            Busy: the line is too long.
+        """
+        if not self._admitted.acquire(blocking=False):
+            raise Busy
+        try:
+            with self._scoring:
+                yield
+        finally:
+            self._admitted.release()
 
     def load(self) -> None:
         """Read score.py and call its `init`.

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from aiapp_serving import InvalidInput
+from aiapp_serving import service as service_module
 from aiapp_serving.app import create_app
 from aiapp_serving.logs import JsonFormatter
 from aiapp_serving.scoring import Scorer
@@ -26,11 +29,11 @@ HEADERS = {
 
 
 def client(
-    run: Callable[[Any], object] | None, draining: bool = False, release: Release = RELEASE, limit: int = 1000
+    run: Callable[[Any], object] | None, draining: bool = False, release: Release = RELEASE, threads: int = 1
 ) -> FlaskClient:
-    service = ScoringService(Path("score.py"))
+    service = ScoringService(Path("score.py"), threads)
     service.scorer = Scorer(init=lambda: None, run=run) if run else None
-    settings = ServeSettings("127.0.0.1", 8080, Path("score.py"), max_body_bytes=limit, release=release)
+    settings = ServeSettings("127.0.0.1", 8080, Path("score.py"), max_body_bytes=1000, release=release)
     return create_app(settings, service, lambda: draining).test_client()
 
 
@@ -177,3 +180,35 @@ def test_every_request_but_a_good_probe_is_one_json_line(caplog: pytest.LogCaptu
 def test_while_draining_every_answer_closes_its_connection(path: str) -> None:
     assert client(echo, draining=True).get(path).headers["Connection"] == "close"
     assert "Connection" not in client(echo, draining=False).get(path).headers
+
+
+def test_too_many_waiting_requests_are_refused_and_probes_still_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service_module, "MAX_WAITING", 0)
+    app = client(echo)
+    with app.application.extensions["aiapp"][1].turn():
+        answer = app.post("/score", json={"input": 1})
+        assert_problem(answer, 503, "waiting already")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert app.get("/version").status_code == 200
+    assert app.post("/score", json={"input": 1}).status_code == 200
+
+
+def test_as_many_are_scored_at_a_time_as_was_said_and_the_others_wait() -> None:
+    running: list[int] = []
+    most: list[int] = []
+    pair = threading.Barrier(2)
+
+    def run(value: Any) -> object:
+        running.append(value)
+        most.append(len(running))
+        pair.wait(20)  # two must be inside at once to go on
+        running.remove(value)
+        return value
+
+    flask = client(run, threads=2).application
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: flask.test_client().post("/score", json={"input": n}), range(8)))
+    assert [json.loads(answer.data) for answer in answers] == [{"result": n} for n in range(8)]
+    assert max(most) == 2

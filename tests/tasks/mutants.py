@@ -61,7 +61,8 @@ def _expect_health(python: Path, clean: Path, faults: Sequence[Fault]) -> None:
     tests = sorted({test for fault in faults for test in fault.tests})
     healthy = _pytest(python, clean, tests)
     if healthy.returncode or " skipped" in healthy.stdout:
-        raise TaskError(f"the tests that catch planted faults do not pass without them:\n{healthy.stdout[-3000:]}")
+        said = (healthy.stdout + healthy.stderr)[-3000:]
+        raise TaskError(f"the tests that catch planted faults do not pass without them:\n{said}")
 
 
 def _is_caught(python: Path, clean: Path, fault: Fault) -> bool:

@@ -1,5 +1,6 @@
 """Fixtures of the tests that need a cluster: `kind_cluster`, on whichever backend this machine can run."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from cluster.backends import Choice, NoBackendError, Options, choose, open_clust
 from cluster.cache import Report
 from cluster.protocol import CAPABILITIES, Cluster
 from cluster.state import load
+from cluster.toolchain import say
 
 
 @dataclass
@@ -123,11 +125,11 @@ def _options(config: pytest.Config) -> Options:
 
 
 def _report(config: pytest.Config) -> Report:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    """Show each line at once: a cluster takes seconds to start, its programs minutes to build."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
 
     def report(line: str) -> None:
-        if isinstance(reporter, pytest.TerminalReporter):
-            reporter.ensure_newline()
-            reporter.write_line(line)
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            say(f"\n  {line}")
 
     return report

@@ -1,6 +1,8 @@
 """Control groups of a local node: one below this process's own in every hierarchy, version 1 and version 2."""
 
+import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,14 +50,30 @@ def node_directories(found: Iterable[Hierarchy], name: str) -> list[Path]:
     There a group that has processes may not have children with controllers, the root excepted.
     """
     groups = list(found)
-    pure_v2 = all(group.controllers == "" for group in groups)
-    return [(group.mount_point if pure_v2 else group.own) / name for group in groups]
+    return [(group.mount_point if is_pure_v2(groups) else group.own) / name for group in groups]
+
+
+def is_pure_v2(found: Iterable[Hierarchy]) -> bool:
+    """Whether version 2 has the controllers, and not version 1 with a version 2 hierarchy beside it."""
+    return all(group.controllers == "" for group in found)
+
+
+def undelegated(directory: Path) -> tuple[str, ...]:
+    """Return the controllers of a version 2 group that its children do not have yet, of those the kubelet uses."""
+    available = (directory / "cgroup.controllers").read_text().split()
+    enabled = (directory / "cgroup.subtree_control").read_text().split()
+    return tuple(controller for controller in DELEGATED if controller in available and controller not in enabled)
+
+
+def delegate(directory: Path, controllers: Iterable[str], sign: str = "+") -> None:
+    """Give controllers to the children of a version 2 group, or with `-` take them back."""
+    for controller in controllers:
+        (directory / "cgroup.subtree_control").write_text(f"{sign}{controller}")
 
 
 def create(directories: Iterable[Path]) -> None:
     """Make the groups, ready to take processes."""
     for directory in directories:
-        _delegate(directory.parent)
         directory.mkdir()
         for file in ("cpuset.cpus", "cpuset.mems"):
             # Version 1 takes no process into a group whose CPUs are not set.
@@ -63,22 +81,23 @@ def create(directories: Iterable[Path]) -> None:
                 (directory / file).write_text((directory.parent / file).read_text())
 
 
-def make_room_for_children(directories: Iterable[Path]) -> None:
+def make_room_for_children(directory: Path) -> None:
     """Version 2: move the node's first processes into a leaf, so that its root may hand controllers on."""
-    for directory in directories:
-        if (directory / "cgroup.controllers").exists():
-            leaf = directory / "init"
-            leaf.mkdir(exist_ok=True)
-            for pid in (directory / "cgroup.procs").read_text().split():
+    leaf = directory / "init"
+    leaf.mkdir()
+    while pids := (directory / "cgroup.procs").read_text().split():
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
                 (leaf / "cgroup.procs").write_text(pid)
-            _delegate(directory)
+    delegate(directory, undelegated(directory))
 
 
 def remove(directories: Iterable[Path], timeout: float = 10.0) -> None:
-    """Remove the groups and all below them, once their processes are gone. Raises TimeoutError."""
+    """Kill what is in the groups and remove them, with all below them. Raises TimeoutError."""
     deadline = time.monotonic() + timeout
     for directory in directories:
         while directory.exists() and not _remove_tree(directory):
+            _kill(directory)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{directory} still has processes: see its cgroup.procs files")
             time.sleep(0.05)
@@ -90,18 +109,6 @@ def _is_mount_of(controllers: str, kind: str, options: set[str]) -> bool:
     return kind == "cgroup" and set(controllers.split(",")) <= options
 
 
-def _delegate(directory: Path) -> None:
-    """Let children of a version 2 group have the controllers that it has. It adds what is missing, and only that."""
-    control = directory / "cgroup.subtree_control"
-    if not control.exists():
-        return
-    available = set((directory / "cgroup.controllers").read_text().split())
-    enabled = set(control.read_text().split())
-    for controller in DELEGATED:
-        if controller in available - enabled:
-            control.write_text(f"+{controller}")
-
-
 def _remove_tree(directory: Path) -> bool:
     try:
         for path, _, _ in os.walk(directory, topdown=False):
@@ -109,3 +116,10 @@ def _remove_tree(directory: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _kill(directory: Path) -> None:
+    for path in directory.rglob("cgroup.procs"):
+        with contextlib.suppress(OSError):  # the group or the process went meanwhile
+            for pid in path.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)

@@ -37,7 +37,7 @@ def command_lines(
         "coredns": (["coredns", "-conf", f"{directory}/Corefile"], {}),
         "registry": (["registry", "serve", f"{directory}/registry.yaml"], {"OTEL_TRACES_EXPORTER": "none"}),
         "azurite": (
-            _azurite(addresses.node, azurite, f"{directory}/certificates"),
+            _azurite(addresses.node, azurite, directory),
             {"AZURITE_ACCOUNTS": azurite_accounts},
         ),
     }
@@ -109,18 +109,18 @@ def _kubelet(addresses: Addresses, directory: str) -> list[str]:
 
 
 def azurite_flags(certificates: str) -> list[str]:
-    """What Azurite needs wherever it runs: TLS, tokens, the SDK's newer protocol version, nothing kept or reported."""
+    """What Azurite needs wherever it runs: TLS, tokens, the SDK's newer protocol version, nothing reported."""
     return [
         "--blobPort=443",
         f"--cert={certificates}/azurite.crt",
         f"--key={certificates}/azurite.key",
         "--oauth=basic",
         "--skipApiVersionCheck",
-        "--inMemoryPersistence",
         "--disableTelemetry",
     ]
 
 
-def _azurite(address: str, azurite: str, certificates: str) -> list[str]:
+def _azurite(address: str, azurite: str, directory: str) -> list[str]:
     entry = f"{azurite}/node_modules/azurite/dist/src/blob/main.js"
-    return ["node", entry, f"--blobHost={address}", *azurite_flags(certificates)]
+    flags = azurite_flags(f"{directory}/certificates")
+    return ["node", entry, f"--blobHost={address}", f"--location={directory}/azurite", *flags]

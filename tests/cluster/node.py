@@ -1,5 +1,6 @@
 """A Kubernetes node of our own build in namespaces of its own: starts it, waits for it, and leaves nothing of it."""
 
+import contextlib
 import functools
 import os
 import secrets
@@ -67,6 +68,8 @@ def remove(name: str) -> bool:
             if process:
                 process.kill()
         cgroups.remove(Path(path) for path in state.cgroups)
+        with contextlib.suppress(OSError):  # another node hands them on
+            cgroups.delegate(Path(state.cgroups[0]).parent, state.delegated, sign="-")
         _wait_until_link_is_gone(state)
     shutil.rmtree(directory)
     with slots_locked():
@@ -96,7 +99,7 @@ def enter(state: NodeState, *argv: str) -> list[str]:
 
 @contextmanager
 def service_stopped(state: NodeState, service: str) -> Iterator[None]:
-    """Stop one of the node's services (SIGTERM, then gone) and start it again at the end."""
+    """Stop one of the node's services (SIGTERM, SIGKILL after 3 s) and start it again at the end."""
     directory = directory_of(state.name)
     if not (directory / "services" / f"{service}.sh").exists():
         names = ", ".join(sorted(path.stem for path in (directory / "services").iterdir()))
@@ -105,7 +108,8 @@ def service_stopped(state: NodeState, service: str) -> Iterator[None]:
     marker.touch()
     try:
         pid = (directory / "pids" / service).read_text().strip()
-        script = f"kill {pid}; while kill -0 {pid}; do sleep 0.05; done"
+        # Azurite saves at SIGTERM what it holds; the API server would wait a minute for its watches to end.
+        script = f"kill {pid}; for _ in $(seq 60); do kill -0 {pid} || exit 0; sleep 0.05; done; kill -KILL {pid}"
         subprocess.run(enter(state, "bash", "-c", script), check=True, timeout=60, stderr=subprocess.DEVNULL)
         yield
     finally:
@@ -133,6 +137,7 @@ def _reserve(name: str) -> NodeState:
             registry_password=secrets.token_urlsafe(18),
             account_keys=random_keys(),
             cgroups=tuple(str(path) for path in directories),
+            delegated=cgroups.undelegated(directories[0].parent) if cgroups.is_pure_v2(groups) else (),
         )
         save(state)
     return state
@@ -141,8 +146,10 @@ def _reserve(name: str) -> NodeState:
 def _launch(state: NodeState, programs: Programs, report: Report) -> NodeState:
     report(f"starting node {state.addresses.node}")
     groups = [Path(path) for path in state.cgroups]
+    found = cgroups.of_this_process()
+    cgroups.delegate(groups[0].parent, state.delegated)
     cgroups.create(groups)
-    hierarchies = " ".join(group.controllers or "v2" for group in cgroups.of_this_process())
+    hierarchies = " ".join(group.controllers or "v2" for group in found)
     directory = directory_of(state.name)
     variables = {
         "STATE": str(directory),
@@ -172,7 +179,8 @@ def _launch(state: NodeState, programs: Programs, report: Report) -> NodeState:
     save(state)
     state = replace(state, init=_find_init(starter))
     save(state)
-    cgroups.make_room_for_children(groups)
+    if cgroups.is_pure_v2(found):
+        cgroups.make_room_for_children(groups[0])
     if state.init:
         network.connect(state.addresses, state.init.pid)
     return state

@@ -14,7 +14,7 @@ from cluster.commands import command_lines
 from cluster.network import REGISTRY_HOST, REGISTRY_PORT, Addresses
 from cluster.state import NodeState, directory_of
 
-SERVICE_DIRECTORIES = ("services", "stopped", "logs", "pids", "etcd", "containerd", "registry", "etc", "cni")
+SERVICE_DIRECTORIES = ("services", "stopped", "logs", "pids", "etcd", "containerd", "registry", "azurite", "etc", "cni")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -60,7 +60,8 @@ def _issue_clients(authority: CertificateAuthority, state: NodeState, directory:
     authority.client("kubelet-client", "kube-apiserver-kubelet-client")
     users = {
         "kubeconfig": ("aiapp-test-admin", "system:masters"),
-        "kube-controller-manager.kubeconfig": ("system:kube-controller-manager", None),
+        # Its controllers act as itself, with the rights of all their roles together.
+        "kube-controller-manager.kubeconfig": ("system:kube-controller-manager", "system:masters"),
         "kube-scheduler.kubeconfig": ("system:kube-scheduler", None),
         "kubelet.kubeconfig": (node_user, "system:nodes"),
         "kube-proxy.kubeconfig": ("system:kube-proxy", None),

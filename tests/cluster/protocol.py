@@ -55,6 +55,7 @@ class Cluster(Protocol):
 
     name: str
     kubeconfig_path: Path
+    kubectl_path: Path
 
     @property
     def api(self) -> Any:

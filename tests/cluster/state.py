@@ -28,6 +28,8 @@ class NodeState:
     registry_password: str = field(repr=False)
     account_keys: Mapping[str, str] = field(repr=False)
     cgroups: tuple[str, ...] = ()
+    delegated: tuple[str, ...] = ()
+    """Controllers that the machine's root group gives its children for this node's sake (version 2 alone)."""
     starter: Process | None = None
     """The unshare process: the node ends with it."""
     init: Process | None = None
@@ -77,14 +79,17 @@ def save(state: NodeState) -> None:
 
 
 def load(name: str) -> NodeState | None:
-    """Return the record of a node; None when there is none that can be read."""
+    """Return the record of a node; None when there is none. One that an older or newer version wrote is read too."""
     try:
-        record: dict[str, Any] = json.loads((directory_of(name) / "state.json").read_text())
-    except (OSError, ValueError):
+        text = (directory_of(name) / "state.json").read_text()
+    except FileNotFoundError:
         return None
+    known = {one.name for one in dataclasses.fields(NodeState)}
+    record: dict[str, Any] = {key: value for key, value in json.loads(text).items() if key in known}
     for key in ("owner", "starter", "init"):
-        record[key] = Process(**record[key]) if record[key] else None
-    record["cgroups"] = tuple(record["cgroups"])
+        record[key] = Process(**record[key]) if record.get(key) else None
+    for key in ("cgroups", "delegated"):
+        record[key] = tuple(record.get(key, ()))
     return NodeState(**record)
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -70,8 +71,7 @@ def app_process(folder: Path, script: str, *arguments: str, **variables: str) ->
         try:
             yield AppProcess(process, port, log)
         finally:
-            process.terminate()
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # ends at once, without the linger
             try:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:

@@ -131,44 +131,46 @@ def run_program(program: str, *arguments: str) -> "subprocess.CompletedProcess[s
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
+KILL_AT_EVERY_TOUCH = """
+whole = {**FILES}
+def touches(event, arguments):
+    return event in {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.scandir"}
+
+def die_at(moment):
+    seen = 0
+    def hook(event, arguments):
+        nonlocal seen
+        if touches(event, arguments):
+            seen += 1
+            if seen == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+
+for moment in range(1, 1000):
+    child = os.fork()
+    if not child:
+        die_at(moment)
+        fetch(settings, store, lambda line: None)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    model = volume / "model"
+    if model.exists():
+        assert {path: (model / path).read_bytes() for path in FILES} == FILES, moment
+    fetch(settings, store, lambda line: None)
+    assert [path.name for path in volume.iterdir()] == ["model"], moment
+    for path in sorted(model.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    model.rmdir()
+    if status == 0:
+        print(moment - 1)
+        break
+    assert os.WTERMSIG(status) == signal.SIGKILL
+"""
+
+
 def test_a_kill_at_any_moment_leaves_no_half_model(tmp_path: Path) -> None:
     """Each child dies at its n-th touch of the volume; then a fetch on the same volume must make it whole."""
-    program = """
-        whole = {**FILES}
-        def touches(event, arguments):
-            return event in {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.scandir"}
-
-        def die_at(moment):
-            seen = 0
-            def hook(event, arguments):
-                nonlocal seen
-                if touches(event, arguments):
-                    seen += 1
-                    if seen == moment:
-                        os.kill(os.getpid(), signal.SIGKILL)
-            sys.addaudithook(hook)
-
-        for moment in range(1, 1000):
-            child = os.fork()
-            if not child:
-                die_at(moment)
-                fetch(settings, store, lambda line: None)
-                os._exit(0)
-            status = os.waitpid(child, 0)[1]
-            model = volume / "model"
-            if model.exists():
-                assert {path: (model / path).read_bytes() for path in FILES} == FILES, moment
-            fetch(settings, store, lambda line: None)
-            assert [path.name for path in volume.iterdir()] == ["model"], moment
-            for path in sorted(model.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
-            model.rmdir()
-            if status == 0:
-                print(moment - 1)
-                break
-            assert os.WTERMSIG(status) == signal.SIGKILL
-    """
-    result = run_program(program, str(tmp_path))
+    result = run_program(KILL_AT_EVERY_TOUCH, str(tmp_path))
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) >= 15
 

@@ -5,19 +5,6 @@ from collections.abc import Mapping
 from cluster.configuration import NODE_NAME
 from cluster.network import Addresses
 
-SERVICES = (
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "containerd",
-    "kubelet",
-    "kube-proxy",
-    "coredns",
-    "registry",
-    "azurite",
-)
-
 
 def command_lines(
     addresses: Addresses, directory: str, azurite: str, azurite_accounts: str

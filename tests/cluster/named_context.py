@@ -1,9 +1,9 @@
 """Backend `context:NAME`: a cluster that somebody named, in namespaces of our own, never created and never deleted."""
 
+import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from cluster import images
 from cluster.backends import OF_CONTEXT, Options
 from cluster.binaries import ensure_binaries
-from cluster.cache import Report
+from cluster.cache import Report, cache_dir
 from cluster.certificates import write_private
 from cluster.kubectl import KubectlCluster
 from cluster.protocol import BlobAccount, RegistryCredentials
@@ -35,9 +35,10 @@ class ContextCluster(KubectlCluster):
         self._environment_variables = environment
         self._options = options
         self._report = report
-        self._directory = tempfile.TemporaryDirectory(prefix="aiapp-context-")
+        # A context's name may hold what a file's may not.
+        self._directory = cache_dir() / "contexts" / hashlib.sha256(context.encode()).hexdigest()[:12]
         kubectl, helm = program("kubectl", options.kubectl_bin, report), program("helm", None, report)
-        super().__init__(context, Path(self._directory.name) / "kubeconfig", kubectl, helm)
+        super().__init__(context, self._directory / "kubeconfig", kubectl, helm)
 
     def create(self) -> None:
         """Copy this one context into a kubeconfig of our own, and see that the cluster answers."""
@@ -47,13 +48,14 @@ class ContextCluster(KubectlCluster):
         copied = subprocess.run(command, capture_output=True, text=True, check=False)
         if copied.returncode:
             raise ValueError(f"no kubeconfig context {self.name!r}: {copied.stderr.strip()}")
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(self.kubeconfig_path, copied.stdout.encode())
         self.kubectl("config", "use-context", self.name)
         self.kubectl("get", "--raw", "/readyz", "--request-timeout=20s")
 
     def delete(self) -> None:
         """Remove our copy of the credentials. The cluster is not ours."""
-        self._directory.cleanup()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
     def registry(self) -> str:

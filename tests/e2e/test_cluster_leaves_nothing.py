@@ -1,5 +1,6 @@
 """What a local node leaves on this machine when it ends: nothing, however it ends."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -16,8 +17,11 @@ import pytest
 from cluster.backends import this_machine
 from cluster.cache import cache_dir
 from cluster.cgroups import of_this_process
+from cluster.images import ensure_base_image
+from cluster.local import LocalCluster
 from cluster.network import host_routes
 from cluster.state import all_names, clusters_directory, directory_of, load
+from cluster.toolchain import say
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS_WRITE = re.compile(
@@ -70,11 +74,11 @@ def look(name: str) -> Machine:
         mounts=frozenset(line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
         links=frozenset(path.name for path in Path("/sys/class/net").iterdir()) - links,
         routes=frozenset(host_routes()) - routes,
-        namespaces=_network_namespaces() - {_network_namespace(state.init.pid) for state in others if state.init},
+        namespaces=_network_namespaces([f"/aiapp-{state.name}" for state in others]),
         named_networks=frozenset(path.name for path in Path("/run/netns").glob("*")),
         cgroups=frozenset(path for path in _cgroups() if not path.startswith(groups)),
         sysctls=_sysctls(),
-        iptables=subprocess.run(["iptables-save"], check=True, capture_output=True, text=True).stdout.split("#")[0],
+        iptables=_iptables(),
         files=_files() - {str(directory_of(state.name)) for state in others},
     )
 
@@ -85,17 +89,22 @@ def _cgroups() -> Iterator[str]:
             yield from (f"{directory}/{folder}" for folder in folders if "aiapp" in f"{directory}/{folder}")
 
 
-def _network_namespaces() -> frozenset[str]:
-    """Network namespaces of all processes. Every process of a node is in one of the node's or of a pod's."""
-    found = {_network_namespace(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
-    return frozenset(namespace for namespace in found if namespace)
+def _network_namespaces(others: list[str]) -> frozenset[str]:
+    """Network namespaces of all processes, but for those in the control groups of other clusters."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            groups = (process / "cgroup").read_text()
+            if not any(other in groups for other in others):
+                found.add(str((process / "ns/net").readlink()))
+    return frozenset(found)
 
 
-def _network_namespace(pid: int) -> str:
-    try:
-        return str(Path(f"/proc/{pid}/ns/net").readlink())
-    except OSError:
-        return ""
+def _iptables() -> str:
+    """Return the rules without their packet counters and the date."""
+    saved = subprocess.run(["iptables-save"], check=True, capture_output=True, text=True).stdout
+    lines = (line for line in saved.splitlines() if not line.startswith("#"))
+    return "\n".join(re.sub(r"\[\d+:\d+\]", "", line) for line in lines)
 
 
 def _sysctls() -> dict[str, str]:
@@ -163,9 +172,18 @@ def run_up(name: str) -> None:
     assert f"export KUBECONFIG={directory_of(name)}" in said
 
 
+def run_a_pod(name: str) -> None:
+    cluster = LocalCluster(name)
+    image = cluster.push_image(ensure_base_image(say))
+    with cluster.namespace(pod_security="privileged") as namespace:
+        cluster.kubectl("run", "sleeper", f"--image={image}", f"--namespace={namespace}", "--", "sleep", "3600")
+        cluster.kubectl("wait", "pod/sleeper", "--for=condition=Ready", f"--namespace={namespace}", "--timeout=60s")
+
+
 def test_a_cluster_that_ran_pods_leaves_nothing(name: str) -> None:
     before = look(name)
     run_up(name)
+    run_a_pod(name)
     during = look(name).more_than(before)
     assert {"links", "routes", "namespaces", "cgroups", "files"} <= during.keys(), "the look would not see a node"
     assert not {"mounts", "sysctls", "iptables", "named_networks"} & during.keys()

@@ -54,8 +54,7 @@ def _show(narrator: Narrator, drawings: list[Drawing], answers: dict[str, ask.An
     names = {version: [best[0][0] for best in answer.pictures] for version, answer in answers.items()}
     chosen = next((i for i, d in enumerate(drawings) if names["1"][i] != d.digit and names["2"][i] == d.digit), 0)
     narrator.say(f"a picture of a {drawings[chosen].digit}, sent to POST /score:")
-    shades = ask.BLOCKS if (narrator.stream.encoding or "").lower().startswith("utf") else ask.SHADES
-    narrator.say("\n".join(ask.draw(thumbnail(drawings[chosen]), shades)))
+    narrator.say("\n".join(ask.draw(thumbnail(drawings[chosen]), narrator.shades)))
     for version, answer in answers.items():
         narrator.say(f"model {version} says {ask.words(answer.pictures[chosen])}")
         narrator.aside(f"{answer.computed} for {len(drawings)} pictures")

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
+import ask
+
 REMIND_SECONDS: Final = 15.0
 """Half of what is promised, so that a busy machine keeps the promise."""
 REFRESH_SECONDS: Final = 0.5
@@ -52,6 +54,11 @@ class Narrator:
         """A narrator for this stream; colours only on a terminal whose owner did not say NO_COLOR."""
         terminal = stream.isatty() and env.get("TERM") != "dumb"
         return cls(stream, terminal, colour=terminal and not env.get("NO_COLOR"))
+
+    @property
+    def shades(self) -> str:
+        """Characters to draw with, from paper to ink, that this stream can print."""
+        return ask.BLOCKS if (self.stream.encoding or "").lower().startswith("utf") else ask.SHADES
 
     def title(self, text: str) -> None:
         """Begin an act."""

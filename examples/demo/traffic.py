@@ -1,21 +1,22 @@
 """A client of the Service, as a pod: 50 requests a second, every answer counted."""
 
+import base64
 import json
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from cluster.protocol import Cluster
+from demo.machine import ROOT
 from demo.narration import Narrator, StoryError
 from demo.patience import Waiting
 
 RATE: Final = 50
 NAME: Final = "client"
-SCRIPT: Final = Path(__file__).with_name("traffic_client.py")
+SCRIPTS: Final = (ROOT / "examples" / "demo" / "traffic_client.py", ROOT / "examples" / "digits" / "ask.py")
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 40.0
 
@@ -73,14 +74,14 @@ def _answer(names: tuple[str, ...], count: int, seconds: tuple[int, int]) -> Ans
 
 @contextmanager
 def client(
-    cluster: Cluster, namespace: str, image: str, service: str, body: bytes, narrator: Narrator
+    cluster: Cluster, namespace: str, image: str, service: str, png: bytes, narrator: Narrator
 ) -> Iterator[None]:
-    """Run the client until the block ends; read what it saw with `stop` before that.
+    """Run the client, which sends this picture, until the block ends; read what it saw with `stop` before that.
 
     Raises:
         StoryError: it did not begin.
     """
-    objects = _objects(namespace, image, f"http://{service}/score", body.decode())
+    objects = _objects(namespace, image, f"http://{service}/score", png)
     cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     try:
         with narrator.step(f"a client asks {RATE} times a second, from a pod", "its first answers"):
@@ -91,7 +92,13 @@ def client(
                 raise StoryError("the client's pod did not begin", f"kubectl -n {namespace} describe pod {NAME}")
         yield
     finally:
-        cluster.kubectl("-n", namespace, "delete", "pod", NAME, "--now", "--ignore-not-found", "--wait=false")
+        cluster.kubectl("-n", namespace, "delete", "pod", NAME, "--now", "--ignore-not-found")
+
+
+def ask_once(cluster: Cluster, namespace: str, service: str) -> str:
+    """Send the picture once with ask.py, from the client's pod and on a new connection; return what it prints."""
+    url = f"http://{service}/score"
+    return cluster.kubectl("-n", namespace, "exec", NAME, "--", "python", "/client/ask.py", url, "/client/drawn.png")
 
 
 def seen(cluster: Cluster, namespace: str) -> Traffic:
@@ -118,8 +125,16 @@ def stop(cluster: Cluster, namespace: str) -> Traffic:
     raise StoryError("the client does not end", f"kubectl -n {namespace} logs {NAME}")
 
 
-def _objects(namespace: str, image: str, url: str, body: str) -> list[dict[str, Any]]:
-    files = {"traffic_client.py": SCRIPT.read_text(encoding="utf-8"), "body.json": body}
+def _objects(namespace: str, image: str, url: str, png: bytes) -> list[dict[str, Any]]:
+    picture = base64.b64encode(png).decode()
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in SCRIPTS}
+    files = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": namespace},
+        "data": {**scripts, "body.json": json.dumps({"input": json.dumps([picture])})},
+        "binaryData": {"drawn.png": picture},
+    }
     restricted = {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -140,7 +155,5 @@ def _objects(namespace: str, image: str, url: str, body: str) -> list[dict[str, 
         "containers": [container],
         "volumes": [{"name": NAME, "configMap": {"name": NAME}}],
     }
-    return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "namespace": namespace}, "data": files},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME, "namespace": namespace}, "spec": spec},
-    ]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME, "namespace": namespace}, "spec": spec}
+    return [files, pod]

@@ -11,8 +11,9 @@ import sys
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,11 +42,11 @@ SEVEN: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one request brought: per picture the best (label, percent) pairs, the time in words, and the headers."""
+    """What one request brought: per picture the best (label, percent) pairs, the time in words, the headers."""
 
     pictures: tuple[tuple[tuple[str, float], ...], ...]
     computed: str
-    headers: Mapping[str, str]
+    headers: Message
 
 
 class AskError(Exception):
@@ -63,7 +64,7 @@ def ask(url: str, pngs: Sequence[bytes], seconds: float = 10) -> Answer:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=seconds) as response:
-            result, headers = json.load(response)["result"], dict(response.headers)
+            result, headers = json.load(response)["result"], response.headers
     except urllib.error.HTTPError as error:
         raise AskError(f"{url} answered {error.code}: {_detail(error.read())}") from error
     except (OSError, ValueError) as error:

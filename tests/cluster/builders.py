@@ -68,6 +68,7 @@ class Buildah:
         self._run(["pull", "--quiet", f"oci-archive:{archive}"], lambda _: report(f"reading {archive.name}"))
 
     def build(self, request: BuildRequest, report: Report) -> None:
+        # No --layers: its cache takes ENV and LABEL of another build argument's value for the same.
         # A build that was killed leaves its containers.
         self._run(["rm", "--all"], _silent)
         ignore = ["--ignorefile", str(request.ignore_file)] if request.ignore_file else []
@@ -77,7 +78,6 @@ class Buildah:
             "chroot",
             "--network",
             "host",
-            "--layers",
             *ignore,
             *folders,
             *_build_options(request),

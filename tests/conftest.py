@@ -90,7 +90,8 @@ def kind_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     cluster.create()
     session.used = session.choice.backend
     yield cluster
-    if not keep and not (before and before.running):
+    was_there = before is not None and before.running and before.owner is None
+    if not keep and not was_there:
         cluster.delete()
 
 

@@ -35,8 +35,6 @@ def up(options: argparse.Namespace) -> int:
     """Start a cluster that stays, or use the one that runs."""
     choice = _choice()
     say(f"backend {choice.backend} ({choice.why})")
-    if choice.backend == "local":
-        node.remove_stale(say)
     cluster = open_cluster(choice, options.name, say, stays=True)
     cluster.create()
     say("")

@@ -54,6 +54,7 @@ class LocalCluster(KubectlCluster):
 
     def create(self) -> None:
         """Start the node, or use the one that runs."""
+        node.remove_stale(self._report)
         existing = load(self.name)
         if existing and existing.running:
             self._report(f"using cluster {self.name}, which is running")

@@ -59,9 +59,32 @@ def start(name: str, programs: Programs, report: Report, *, owner: Process | Non
 
 def remove(name: str) -> bool:
     """End a node, running or not, and take everything away that it had. Returns whether there was one."""
-    directory = directory_of(name)
-    if not directory.exists():
+    if not directory_of(name).exists():
         return False
+    with slots_locked():
+        # Another process may have been at it until now.
+        existed = directory_of(name).exists()
+        if existed:
+            _take_away(name)
+        if not all_names():
+            clusters_directory().rmdir()
+    return existed
+
+
+def remove_stale(report: Report) -> None:
+    """Take away what is left of nodes whose processes are gone, or whose owner is."""
+    for name in all_names():
+        with slots_locked():
+            state = load(name)
+        if state is None or (not state.running and not state.owned_by_another):
+            report(f"cluster {name} is not running any more: removing what it left")
+            remove(name)
+        elif state.owner is not None and not state.owner.alive:
+            report(f"cluster {name} was left by a run that is gone: removing it")
+            remove(name)
+
+
+def _take_away(name: str) -> None:
     state = load(name)
     if state:
         for process in (state.init, state.starter):
@@ -71,23 +94,7 @@ def remove(name: str) -> bool:
         with contextlib.suppress(OSError):  # another node hands them on
             cgroups.delegate(Path(state.cgroups[0]).parent, state.delegated, sign="-")
         _wait_until_link_is_gone(state)
-    shutil.rmtree(directory)
-    with slots_locked():
-        if not all_names():
-            clusters_directory().rmdir()
-    return True
-
-
-def remove_stale(report: Report) -> None:
-    """Take away what is left of nodes whose processes are gone, or whose owner is."""
-    for name in all_names():
-        state = load(name)
-        if state is None or (not state.running and not state.owned_by_another):
-            report(f"cluster {name} is not running any more: removing what it left")
-            remove(name)
-        elif state.owner is not None and not state.owner.alive:
-            report(f"cluster {name} was left by a run that is gone: removing it")
-            remove(name)
+    shutil.rmtree(directory_of(name))
 
 
 def enter(state: NodeState, *argv: str) -> list[str]:

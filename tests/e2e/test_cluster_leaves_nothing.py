@@ -20,6 +20,7 @@ from cluster.cgroups import of_this_process
 from cluster.images import ensure_base_image
 from cluster.local import LocalCluster
 from cluster.network import host_routes
+from cluster.node import remove_stale
 from cluster.state import all_names, clusters_directory, directory_of, load
 from cluster.toolchain import say
 
@@ -119,7 +120,7 @@ def _sysctls() -> dict[str, str]:
 
 
 def _files() -> frozenset[str]:
-    kept = set()
+    kept: set[str] = set()
     for root in ("/etc", "/var", "/run", "/opt"):
         for directory, folders, files in os.walk(root):
             if OTHERS_WRITE.match(directory):
@@ -239,3 +240,30 @@ def test_a_node_that_died_is_started_anew(name: str) -> None:
     assert fresh
     assert fresh.running
     assert fresh.init != state.init
+
+
+def test_a_node_whose_run_was_killed_is_removed_by_the_next(name: str) -> None:
+    program = (
+        "import os, signal, sys; from cluster.local import LocalCluster\n"
+        "LocalCluster(sys.argv[1]).create(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, name], cwd=ROOT, env=environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = load(name)
+    assert left
+    assert left.running
+
+    remove_stale(say)
+
+    assert not directory_of(name).exists()
+    assert not left.running
+
+
+def test_a_program_run_inside_finds_the_clusters_names(name: str) -> None:
+    run_up(name)
+    look_up = "import socket; print(socket.gethostbyname('contosomodels.blob.core.windows.net'))"
+    command = cluster_command("exec", "--name", name, "--", sys.executable, "-c", look_up)
+    answer = subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True, text=True)
+    state = load(name)
+    assert state
+    assert answer.stdout.strip() == state.addresses.node

@@ -43,9 +43,7 @@ def test_a_capability_that_lacks_skips_with_its_meaning(run: pytest.Pytester) ->
     run.makepyfile(NEEDS_BLOBS)
     result = run.runpytest_subprocess()
     result.assert_outcomes(passed=1, skipped=1)
-    result.stdout.fnmatch_lines(
-        ["skipped 1: backend context lacks azurite: ACCOUNT.blob.*"]
-    )
+    result.stdout.fnmatch_lines(["skipped 1: backend context lacks azurite: ACCOUNT.blob.*"])
 
 
 @pytest.mark.parametrize(

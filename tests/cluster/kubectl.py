@@ -33,9 +33,9 @@ class KubectlCluster:
     @functools.cached_property
     def api(self) -> Any:
         """A pykube.HTTPClient, as pytest-kind gives."""
-        import pykube  # noqa: PLC0415  # a plugin's dependency: tests that do not use it do without
+        from cluster.pykube_client import pykube_client  # noqa: PLC0415  # slow to import, and few use it
 
-        return pykube.HTTPClient(pykube.KubeConfig.from_file(self.kubeconfig_path))
+        return pykube_client(self.kubeconfig_path)
 
     def kubectl(self, *args: str, **kwargs: Any) -> str:
         """What kubectl prints; keywords go to subprocess. Raises subprocess.CalledProcessError."""

@@ -156,7 +156,6 @@ def _launch(state: NodeState, programs: Programs, report: Report) -> NodeState:
     found = cgroups.of_this_process()
     cgroups.delegate(groups[0].parent, state.delegated)
     cgroups.create(groups)
-    hierarchies = " ".join(group.controllers or "v2" for group in found)
     directory = directory_of(state.name)
     variables = {
         "STATE": str(directory),
@@ -165,7 +164,7 @@ def _launch(state: NodeState, programs: Programs, report: Report) -> NodeState:
         "NODE_ADDRESS": state.addresses.node,
         "NODE_NAME": NODE_NAME,
         "PAUSE_ARCHIVE": str(programs.pause_archive),
-        "HIERARCHIES": hierarchies,
+        "HIERARCHIES": " ".join(group.controllers or "v2" for group in found),
         "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
     }
     # Joined before unshare makes the cgroup namespace: the group is then the root that the node sees.

@@ -11,7 +11,7 @@ from cluster.protocol import Cluster
 from demo import traffic
 from demo.application import NAME, Application
 from demo.installation import RELEASE, Images, Storage, install_chart, push_images, storage_of, upload_model
-from demo.models import folder_of, off_centre, thumbnail, unseen_drawings
+from demo.models import folder_of, telling_drawings, thumbnail
 from demo.narration import Narrator, StoryError
 from demo.patience import Waiting
 from demo.record import Record
@@ -19,6 +19,8 @@ from demo.record import Record
 SYSTEM: Final = "aiapp-system"
 APPS: Final = "vision"
 ANSWER_SECONDS: Final = 30.0
+MIDDLE: Final = "middle.png"
+CORNER: Final = "corner.png"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,17 +82,19 @@ def play(stage: Stage, narrator: Narrator, record: Record) -> None:
     Raises:
         StoryError: a step failed, or a request did.
     """
-    drawing = off_centre(unseen_drawings(1)[0])
-    narrator.say(f"a drawn {drawing.digit}, small and in the corner of its paper:")
-    narrator.say("\n".join(ask.draw(thumbnail(drawing), narrator.shades)))
+    middle, corner = telling_drawings()
+    pngs = {MIDDLE: middle.png, CORNER: corner.png}
+    narrator.say(f"two drawings of a {middle.digit}, {MIDDLE} and {CORNER}:")
+    narrator.say("\n".join(_beside(thumbnail(middle), thumbnail(corner), narrator.shades)))
     namespace, image = stage.app.namespace, stage.pushed.serving
     seen = traffic.Traffic()
-    with traffic.client(stage.cluster, namespace, image, NAME, drawing.png, narrator):
+    with traffic.client(stage.cluster, namespace, image, NAME, pngs, narrator):
         try:
             _expect(stage, "AIApp-Model: 1", narrator)
             _new_model(stage, narrator)
             _new_image(stage, narrator)
             _corrupt_model(stage, narrator)
+            stage.app.wait_for_old_pods(narrator)
         finally:
             seen = traffic.stop(stage.cluster, namespace)
             record.traffic = dataclasses.asdict(seen)
@@ -135,12 +139,19 @@ def _expect(stage: Stage, words: str, narrator: Narrator) -> None:
     """
     with narrator.step(f"the endpoint answers {words!r}", "the Service to send new connections to the new pods"):
         for _ in Waiting(ANSWER_SECONDS):
-            answer = traffic.ask_once(stage.cluster, stage.app.namespace, NAME)
+            answer = traffic.ask_once(stage.cluster, stage.app.namespace, NAME, (MIDDLE, CORNER))
             if words.lower() in answer.lower():
                 break
         else:
             raise StoryError(f"it answers {answer}", f"kubectl -n {stage.app.namespace} describe aia {NAME}")
     narrator.say(answer)
+
+
+def _beside(left: ask.Rows, right: ask.Rows, shades: str) -> list[str]:
+    """Return two pictures side by side, the smaller one in the middle of its height."""
+    blank = (len(right) - len(left)) // 2
+    rows = [[0] * len(left[0])] * blank + [list(row) for row in left] + [[0] * len(left[0])] * blank
+    return [f"{one} | {other} |" for one, other in zip(ask.draw(rows, shades), ask.draw(right, shades), strict=True)]
 
 
 def _so_far(stage: Stage, narrator: Narrator) -> None:

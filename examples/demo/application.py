@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from aiapp_models.contract import LABEL_INSTANCE, LABEL_ROLE, ROLE_SERVING
 from cluster.kubectl import PULL_SECRET
 from cluster.protocol import Cluster
 from demo.installation import CONTAINER, PREFIX, Images, Storage
@@ -20,6 +21,8 @@ from demo.patience import Waiting
 NAME: Final = "digits"
 WAIT_SECONDS: Final = 240
 HELD_OFF_SECONDS: Final = 180.0
+OLD_PODS_SECONDS: Final = 120.0
+SERVING_PODS: Final = f"{LABEL_INSTANCE}={NAME},{LABEL_ROLE}={ROLE_SERVING}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,24 @@ class Application:
             raise StoryError(
                 f"UpToDate did not say {reason} in {HELD_OFF_SECONDS:.0f} s: {self.words('UpToDate')}",
                 f"kubectl -n {self.namespace} describe aia {NAME}",
+            )
+
+    def wait_for_old_pods(self, narrator: Narrator) -> None:
+        """Wait until the pods of former releases have finished and gone.
+
+        Raises:
+            StoryError: one stays.
+        """
+        query = ("-n", self.namespace, "get", "pods", "-l", SERVING_PODS, "-o", "json")
+        with narrator.step("the pods of former releases answer what they have and go", "their grace to end"):
+            for _ in Waiting(OLD_PODS_SECONDS, period=1.0):
+                pods = json.loads(self.cluster.kubectl(*query))["items"]
+                leaving = [p["metadata"]["name"] for p in pods if p["metadata"].get("deletionTimestamp")]
+                if not leaving:
+                    return
+                narrator.waits_for(" ".join(leaving))
+            raise StoryError(
+                f"{' '.join(leaving)} stays", f"kubectl -n {self.namespace} describe pods -l {SERVING_PODS}"
             )
 
     def condition(self, kind: str) -> dict[str, Any]:

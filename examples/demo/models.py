@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 import ask
+import score
 import train
 from demo.machine import ROOT
 from demo.narration import Narrator, StoryError
+from pictures import to_grid
 
 MODELS: Final = ROOT / "build" / "models" / "digits"
 ENLARGED: Final = 4
+CANDIDATES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,30 @@ def unseen_drawings(count: int) -> list[Drawing]:
     return [_drawing(cells.tolist(), str(digit)) for cells, digit in zip(pictures[:count], digits[:count], strict=True)]
 
 
+def telling_drawings() -> tuple[Drawing, Drawing]:
+    """Return two pictures of one digit, in the middle and in a corner, that tell the releases apart.
+
+    Model 1 misses both, model 2 names the first, and model 2 with image 2 names both.
+
+    Raises:
+        StoryError: there is none among the unseen ones.
+    """
+    first, second = (score.Model.load(folder_of(version)) for version in ("1", "2"))
+    for drawing in unseen_drawings(CANDIDATES):
+        corner = off_centre(drawing)
+        said = (
+            _named(first, drawing, centred=False),
+            _named(first, corner, centred=False),
+            _named(second, drawing, centred=False),
+            _named(second, corner, centred=False),
+            _named(second, drawing, centred=True),
+            _named(second, corner, centred=True),
+        )
+        if [name == drawing.digit for name in said] == [False, False, True, False, True, True]:
+            return drawing, corner
+    raise StoryError("no picture tells the models apart", "python examples/digits/train.py build/models/digits")
+
+
 def off_centre(drawing: Drawing) -> Drawing:
     """Return the same drawing in the lower right corner of a larger paper, where image 1 does not find it."""
     side = len(drawing.rows)
@@ -54,6 +83,11 @@ def off_centre(drawing: Drawing) -> Drawing:
 def _drawing(cells: list[list[float]], digit: str) -> Drawing:
     rows = [[round(cell / 16 * 255) for cell in row for _ in range(ENLARGED)] for row in cells for _ in range(ENLARGED)]
     return Drawing(ask.encode_png(rows), rows, digit)
+
+
+def _named(model: score.Model, drawing: Drawing, *, centred: bool) -> str:
+    grid = to_grid(drawing.png, centred=centred)
+    return model.labels[int(model.percentages(grid[np.newaxis]).argmax())]
 
 
 def thumbnail(drawing: Drawing) -> ask.Rows:

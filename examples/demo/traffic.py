@@ -74,14 +74,14 @@ def _answer(names: tuple[str, ...], count: int, seconds: tuple[int, int]) -> Ans
 
 @contextmanager
 def client(
-    cluster: Cluster, namespace: str, image: str, service: str, png: bytes, narrator: Narrator
+    cluster: Cluster, namespace: str, image: str, service: str, pngs: Mapping[str, bytes], narrator: Narrator
 ) -> Iterator[None]:
-    """Run the client, which sends this picture, until the block ends; read what it saw with `stop` before that.
+    """Run the client, which sends these pictures, until the block ends; read what it saw with `stop` before that.
 
     Raises:
         StoryError: it did not begin.
     """
-    objects = _objects(namespace, image, f"http://{service}/score", png)
+    objects = _objects(namespace, image, f"http://{service}/score", pngs)
     cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     try:
         with narrator.step(f"a client asks {RATE} times a second, from a pod", "its first answers"):
@@ -95,10 +95,10 @@ def client(
         cluster.kubectl("-n", namespace, "delete", "pod", NAME, "--now", "--ignore-not-found")
 
 
-def ask_once(cluster: Cluster, namespace: str, service: str) -> str:
-    """Send the picture once with ask.py, from the client's pod and on a new connection; return what it prints."""
-    url = f"http://{service}/score"
-    return cluster.kubectl("-n", namespace, "exec", NAME, "--", "python", "/client/ask.py", url, "/client/drawn.png")
+def ask_once(cluster: Cluster, namespace: str, service: str, names: Iterable[str]) -> str:
+    """Send the pictures once with ask.py, from the client's pod and on a new connection; return what it prints."""
+    command = ("python", "/client/ask.py", f"http://{service}/score", *(f"/client/{name}" for name in names))
+    return cluster.kubectl("-n", namespace, "exec", NAME, "--", *command).replace("/client/", "")
 
 
 def seen(cluster: Cluster, namespace: str) -> Traffic:
@@ -125,15 +125,15 @@ def stop(cluster: Cluster, namespace: str) -> Traffic:
     raise StoryError("the client does not end", f"kubectl -n {namespace} logs {NAME}")
 
 
-def _objects(namespace: str, image: str, url: str, png: bytes) -> list[dict[str, Any]]:
-    picture = base64.b64encode(png).decode()
+def _objects(namespace: str, image: str, url: str, pngs: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    pictures = {name: base64.b64encode(png).decode() for name, png in pngs.items()}
     scripts = {path.name: path.read_text(encoding="utf-8") for path in SCRIPTS}
     files = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": NAME, "namespace": namespace},
-        "data": {**scripts, "body.json": json.dumps({"input": json.dumps([picture])})},
-        "binaryData": {"drawn.png": picture},
+        "data": {**scripts, "body.json": json.dumps({"input": json.dumps(list(pictures.values()))})},
+        "binaryData": pictures,
     }
     restricted = {
         "allowPrivilegeEscalation": False,

@@ -63,12 +63,15 @@ def work(url: str, body: bytes, keep: bool, due: "itertools.count[int]", period:
             connection.request("POST", address.path, body, headers)
             response = connection.getresponse()
             content = response.read()
+            if not keep:
+                connection.close()
             if response.status != 200:
                 tally.failed(f"{response.status} {content[:120].decode(errors='replace')}")
                 continue
             result = json.loads(content)["result"]
             names = tuple(response.headers.get(name) or "" for name in HEADERS)
-            tally.answered((*names, result[0][0][0][0], result[1].rpartition(" by ")[2]))
+            labels = ",".join(best[0][0] for best in result[0])
+            tally.answered((*names, labels, result[1].rpartition(" by ")[2]))
         except (OSError, http.client.HTTPException, ValueError, LookupError) as error:
             tally.failed(f"{type(error).__name__}: {error}")
             connection.close()

@@ -206,6 +206,16 @@ class TestNeverReady:
         cluster.run()
         assert cluster.conditions["UpToDate"]["reason"] == "NeverReady"
 
+    def test_a_late_pod_says_more_than_a_deployment_that_gave_up(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.start_one_pod(**running(cluster.now.isoformat()))
+        cluster.deployment["status"]["conditions"] = [STUCK]
+        cluster.wait(seconds=600)
+        cluster.run()
+        assert cluster.conditions["UpToDate"]["reason"] == "NeverReady"
+
 
 class TestTheDeployment:
     def test_a_quota_is_named(self) -> None:

@@ -1,0 +1,236 @@
+"""An operator installed by its chart and apps under it, as users have them: everything goes through kubectl."""
+
+import hashlib
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aiapp_models.contract import HEADER_IMAGE, HEADER_MODEL, HEADER_REVISION
+from cluster import blobstore
+from cluster.protocol import Cluster
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CONTAINER: Final = "operator-tests"
+SECRET: Final = "model-store"
+READY_SECONDS: Final = 120.0
+REPAIR_SECONDS: Final = 30.0
+ASK: Final = """
+import json, sys, urllib.request
+request = urllib.request.Request(sys.argv[1], b'{"input": "x"}', {"Content-Type": "application/json"})
+with urllib.request.urlopen(request, timeout=10) as response:
+    print(json.dumps([{k.lower(): v for k, v in response.headers.items()}, response.read().decode()]))
+"""
+
+Manifest = dict[str, Any]
+T = TypeVar("T")
+
+
+def eventually(what: str, look: Callable[[], T], *, seconds: float = REPAIR_SECONDS) -> T:
+    """Look until it is true or time is up; then say what was seen last."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}; seen last: {seen!r}")
+        time.sleep(0.3)
+    return seen
+
+
+def model_folder(folder: Path, name: str, *, corrupt: bool = False, complete: bool = True) -> Path:
+    """Write a model of one file that says its name, as `sha256sum` would complete it."""
+    folder.mkdir(parents=True)
+    (folder / "name.txt").write_text(name)
+    digest = hashlib.sha256(b"something else" if corrupt else name.encode()).hexdigest()
+    if complete:
+        (folder / "SHA256SUMS").write_text(f"{digest}  name.txt\n")
+    return folder
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The operator, and the images of apps by kind: one, two, crash, hang."""
+
+    cluster: Cluster
+    namespace: str
+    images: dict[str, str]
+
+    def scale(self, replicas: int) -> None:
+        """Stop or start the operator and wait until that is done."""
+        self.cluster.kubectl("-n", self.namespace, "scale", "deployment", "aiapp-operator", f"--replicas={replicas}")
+        selector = "app.kubernetes.io/name=aiapp-operator"
+        if replicas:
+            self.cluster.kubectl(
+                *("-n", self.namespace, "rollout", "status", "deployment/aiapp-operator", "--timeout=120s")
+            )
+        else:
+            self.cluster.kubectl("-n", self.namespace, "wait", "pods", "-l", selector, "--for=delete", "--timeout=60s")
+
+    def metric(self, name: str) -> float:
+        """Return the sum of one of the operator's metrics over its labels."""
+        with self.cluster.port_forward("deployment/aiapp-operator", 9090, "-n", self.namespace) as port:
+            lines = _get(f"http://127.0.0.1:{port}/metrics").splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
+
+
+class Tenant:
+    """A namespace with a Secret for the model store, which the operator may read unless told otherwise."""
+
+    def __init__(self, deployed: Deployed, namespace: str, folder: Path) -> None:
+        self.deployed = deployed
+        self.cluster = deployed.cluster
+        self.namespace = namespace
+        self.folder = folder
+
+    def prepare(self, *, readable: bool = True) -> None:
+        account = self.cluster.blob_account()
+        literal = f"--from-literal=connectionString={account.connection_string}"
+        self.kubectl("create", "secret", "generic", SECRET, literal)
+        if readable:
+            account_name = f"--serviceaccount={self.deployed.namespace}:aiapp-operator"
+            self.kubectl("create", "rolebinding", "aiapp-secrets", "--clusterrole=aiapp-secret-reader", account_name)
+
+        self.kubectl("apply", "-f", "-", input=json.dumps(_client_pod(self.deployed.images["one"])))
+        self.kubectl("wait", "pod/client", "--for=condition=Ready", "--timeout=120s")
+
+    def kubectl(self, *args: str, **kwargs: Any) -> str:
+        return self.cluster.kubectl("-n", self.namespace, *args, **kwargs)
+
+    def objects(self, kinds: str) -> list[Manifest]:
+        items: list[Manifest] = json.loads(self.kubectl("get", kinds, "-o", "json"))["items"]
+        return items
+
+    def upload(self, version: str, folder: Path) -> None:
+        """Upload a model version of this namespace."""
+        client = self.cluster.blob_service(self.cluster.blob_account())  # type: ignore[attr-defined]
+        blobstore.upload_model(client, CONTAINER, f"{self.namespace}/{version}", folder)
+
+    def upload_model(self, version: str, *, corrupt: bool = False, complete: bool = True) -> None:
+        name = f"{version}-{corrupt}-{complete}"
+        folder = model_folder(
+            self.folder / self.namespace / name, f"model {version}", corrupt=corrupt, complete=complete
+        )
+        self.upload(version, folder)
+
+
+class App:
+    """One AIApp of a tenant."""
+
+    def __init__(self, tenant: Tenant, name: str = "digits") -> None:
+        self.tenant = tenant
+        self.name = name
+
+    def apply(self, image: str, version: str | None = "1", **spec: Any) -> None:
+        """Create it, with a model unless the version is None."""
+        given: Manifest = {"image": image, "imagePullSecrets": [{"name": "registry-pull"}]}
+        if version:
+            account = self.tenant.cluster.blob_account().name
+            store = {"account": account, "container": CONTAINER, "path": self.tenant.namespace}
+            source = {"azureBlob": store, "credentials": {"secretRef": {"name": SECRET}}}
+            given |= {"modelVersion": version, "modelSource": source}
+        serving = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
+        manifest = {
+            "apiVersion": "aiapp.dev/v1alpha1",
+            "kind": "AIApp",
+            "metadata": {"name": self.name},
+            "spec": {**given, "serving": serving, **spec},
+        }
+        self.tenant.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+
+    def edit(self, **spec: Any) -> None:
+        self.tenant.kubectl("patch", "aiapp", self.name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def get(self) -> Manifest:
+        manifest: Manifest = json.loads(self.tenant.kubectl("get", "aiapp", self.name, "-o", "json"))
+        return manifest
+
+    def wait(self, condition: str, *, seconds: float = READY_SECONDS) -> None:
+        """Wait as a pipeline would: kubectl wait."""
+        try:
+            self.tenant.kubectl(
+                *("wait", f"--for=condition={condition}", f"aiapp/{self.name}", f"--timeout={seconds:.0f}s"),
+                stderr=subprocess.STDOUT,
+            )
+        except subprocess.CalledProcessError as error:
+            raise AssertionError(f"{error.output.strip()}: {self.get().get('status')}") from None
+
+    def condition(self, kind: str) -> Manifest:
+        """Return a condition of the generation that is asked for now; empty while there is none."""
+        app = self.get()
+        for condition in app.get("status", {}).get("conditions", ()):
+            if condition["type"] == kind and condition["observedGeneration"] == app["metadata"]["generation"]:
+                return dict(condition)
+        return {}
+
+    def wait_for_reason(self, kind: str, reason: str, *, seconds: float = READY_SECONDS) -> str:
+        """Wait until a condition has this reason; return its message."""
+
+        def reached() -> str | None:
+            condition = self.condition(kind)
+            return condition["message"] if condition.get("reason") == reason else None
+
+        try:
+            return eventually(f"{kind} with reason {reason}", reached, seconds=seconds) or ""
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.get().get('status')}") from None
+
+    def events(self) -> list[str]:
+        """Return the app's Events as `Reason: message`."""
+        events = self.tenant.objects("events")
+        return [f"{e['reason']}: {e['message']}" for e in events if e["involvedObject"]["name"] == self.name]
+
+    def answer(self) -> Manifest:
+        """Ask the Service for a score, from a pod; return it with the headers that say what answered."""
+        words = self.tenant.kubectl("exec", "client", "--", "python", "-c", ASK, f"http://{self.name}/score")
+        headers, body = json.loads(words)
+        said = (HEADER_REVISION, HEADER_IMAGE, HEADER_MODEL)
+        return {**json.loads(body)["result"], **{name: headers[name.lower()] for name in said}}
+
+    def wait_for_answer(self, image: str, model: str) -> Manifest:
+        """Wait until image and model answer; after a release the last requests go to pods that are being drained."""
+
+        def right() -> Manifest | None:
+            answer = self.answer()
+            return answer if (answer["image"], answer["model"]) == (image, model) else None
+
+        return eventually(f"image {image} answers with {model}", right, seconds=15) or {}
+
+    def versions(self) -> dict[str, str]:
+        """Return the resourceVersions of the app and of everything that it is made of."""
+        kinds = "aiapps,deployments,services,serviceaccounts,poddisruptionbudgets,controllerrevisions"
+        return {
+            f"{manifest['kind']}/{manifest['metadata']['name']}": manifest["metadata"]["resourceVersion"]
+            for manifest in self.tenant.objects(kinds)
+            if manifest["kind"] == "AIApp" or "app.kubernetes.io/managed-by" in manifest["metadata"].get("labels", {})
+        }
+
+
+def _client_pod(image: str) -> Manifest:
+    """Return a pod that the restricted standard takes and that has Python."""
+    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "client",
+        "image": image,
+        "command": ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"],
+        "securityContext": security,
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "client"},
+        "spec": {
+            "containers": [container],
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "imagePullSecrets": [{"name": "registry-pull"}],
+        },
+    }
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        text: str = response.read().decode()
+        return text

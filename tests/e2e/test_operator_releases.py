@@ -1,0 +1,64 @@
+"""Both streams on a real cluster: first release, bumps, and releases that cannot start."""
+
+import re
+
+import pytest
+
+from e2e.rig import App, Tenant
+
+pytestmark = pytest.mark.needs("pods", "push-image", "azurite")
+
+
+@pytest.fixture(scope="module")
+def app(tenant: Tenant) -> App:
+    """An app that serves image one with model 1; every test leaves it serving."""
+    app = App(tenant)
+    app.apply(tenant.deployed.images["one"])
+    app.wait("Ready")
+    app.wait("UpToDate")
+    return app
+
+
+def test_the_first_release_serves_and_says_what_it_is(app: App) -> None:
+    answer = app.answer()
+    assert (answer["image"], answer["model"], answer["AIApp-Revision"]) == ("one", "model 1", "1")
+    status = app.get()["status"]
+    assert status["active"]["revision"] == 1
+    assert answer["AIApp-Image"] == status["active"]["imageDigest"]
+    assert answer["AIApp-Model"] == f"1@{status['active']['modelDigest']}"
+    assert status["url"] == f"http://digits.{app.tenant.namespace}.svc.cluster.local"
+
+
+def test_kubectl_get_tells_what_serves(app: App) -> None:
+    lines = app.tenant.kubectl("get", "aia").splitlines()
+    assert [line.split()[:5] for line in lines] == [
+        ["NAME", "READY", "UPTODATE", "MODEL", "IMAGE"],
+        ["digits", "True", "True", "1", "one"],
+    ]
+
+
+def test_a_model_bump_is_released_and_told(app: App) -> None:
+    app.edit(modelVersion="2")
+    app.wait("UpToDate")
+    app.wait_for_answer("one", "model 2")
+    assert any(re.search(r"model 1 -> .*2", event) for event in app.events()), app.events()
+    app.edit(modelVersion="1")
+    app.wait("UpToDate")
+
+
+def test_an_image_bump_is_released_and_told(app: App) -> None:
+    app.edit(image=app.tenant.deployed.images["two"])
+    app.wait("UpToDate")
+    app.wait_for_answer("two", "model 1")
+    assert any(re.search(r"image one -> .*two", event) for event in app.events()), app.events()
+    app.edit(image=app.tenant.deployed.images["one"])
+    app.wait("UpToDate")
+
+
+def test_going_back_brings_back_the_release_that_ran_before(app: App) -> None:
+    before = app.get()["status"]["active"]["revision"]
+    app.edit(modelVersion="2")
+    app.wait("UpToDate")
+    app.edit(modelVersion="1")
+    app.wait("UpToDate")
+    assert app.get()["status"]["active"]["revision"] == before

@@ -65,6 +65,7 @@ def ensure_binaries(report: Report = say, names: Collection[str] | None = None, 
             for module in modules:
                 if _missing(directory, [module]):
                     _link(module, _ensure_module(module, go, report), directory)
+            report("removing the compiler's caches")
             shutil.rmtree(_compiler_caches(), ignore_errors=True)
     return directory
 

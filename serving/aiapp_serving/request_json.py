@@ -11,7 +11,8 @@ from aiapp_serving.errors import BadJson, InvalidInput
 MAX_DEPTH: Final = 64
 """Brackets within brackets; tensors and pictures need fewer than ten."""
 
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# A string without end reaches to the end of the text: were it no match, each quote in it would be tried as a start.
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 

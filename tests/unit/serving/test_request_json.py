@@ -1,5 +1,6 @@
 """Bodies that are JSON, and bodies that only look so."""
 
+import contextlib
 import json
 import time
 
@@ -39,6 +40,18 @@ def test_no_json_is_refused_with_the_place_and_at_once(body: bytes, words: str) 
         parse_json(body)
     assert words in str(caught.value)
     assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize("start", ["", '"', '{"input":', '["', "\\"])
+@pytest.mark.parametrize(
+    "unit", ['\\"', '"', "\\", '"\\', '\\"[', "[]", "{}", '"",', "\\u0041", " ", "-", "1", "0.", "\n"]
+)
+def test_a_megabyte_of_anything_is_read_in_linear_time(start: str, unit: str) -> None:
+    body = (start + unit * (1_000_000 // len(unit))).encode()
+    started = time.perf_counter()
+    with contextlib.suppress(BadJson):
+        parse_json(body)
+    assert time.perf_counter() - started < 5  # one that grows with the square takes an hour
 
 
 def test_a_name_twice_among_very_many_is_found_at_once() -> None:

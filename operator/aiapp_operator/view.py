@@ -73,7 +73,7 @@ class View:
         seen = self._objects.get(place)
         if seen and not _news(seen.manifest["metadata"], metadata, listed=listed):
             return frozenset()
-        key = _key(place, metadata)
+        key = app_of(place, metadata)
         before = self.forget(place)
         if key is None:
             return before
@@ -102,6 +102,14 @@ class View:
         return frozenset({seen.key})
 
 
+def app_of(place: Place, metadata: Manifest) -> Key | None:
+    """Return the app that an object belongs to by its label; None: to none, so the view does not keep it."""
+    if place.kind == APP_KIND:
+        return Key(place.namespace, place.name)
+    instance = (metadata.get("labels") or {}).get(LABEL_INSTANCE)
+    return Key(place.namespace, instance) if instance else None
+
+
 def newer(version: str, than: str) -> bool:
     """Tell whether a resourceVersion is later than another of the same kind."""
     if version.isdecimal() and than.isdecimal():
@@ -118,10 +126,3 @@ def _news(old: Manifest, new: Manifest, *, listed: bool) -> bool:
 def _place(manifest: Manifest) -> Place:
     metadata = manifest["metadata"]
     return Place(manifest["kind"], metadata["namespace"], metadata["name"])
-
-
-def _key(place: Place, metadata: Manifest) -> Key | None:
-    if place.kind == APP_KIND:
-        return Key(place.namespace, place.name)
-    instance = (metadata.get("labels") or {}).get(LABEL_INSTANCE)
-    return Key(place.namespace, instance) if instance else None

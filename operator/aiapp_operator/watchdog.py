@@ -9,11 +9,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from aiapp_models.contract import LABEL_INSTANCE, LABEL_MANAGED_BY, MANAGED_BY
+from aiapp_models.contract import LABEL_MANAGED_BY, MANAGED_BY
 from aiapp_operator.errors import OperatorError
 from aiapp_operator.kube import Kube
-from aiapp_operator.state import Key, Manifest
-from aiapp_operator.view import APP_KIND, Place, View, newer
+from aiapp_operator.state import Key
+from aiapp_operator.view import APP_KIND, Place, View, app_of, newer
 
 logger = logging.getLogger(__name__)
 
@@ -76,9 +76,9 @@ class Watchdog:
         selector = "" if kind == APP_KIND else CHILD_SELECTOR
         list_version, listed = await self._kube.list_metadata(kind, selector)
         versions = {
-            Place(kind, metadata["namespace"], metadata["name"]): metadata["resourceVersion"]
+            place: metadata["resourceVersion"]
             for metadata in listed
-            if kind == APP_KIND or _belongs(metadata)
+            if app_of(place := Place(kind, metadata["namespace"], metadata["name"]), metadata)
         }
         for place in self._view.places(kind):
             seen = self._view.version(place)
@@ -91,7 +91,3 @@ class Watchdog:
     def _is_behind(self, place: Place, version: str) -> bool:
         seen = self._view.version(place)
         return seen is None or newer(version, seen)
-
-
-def _belongs(metadata: Manifest) -> bool:
-    return LABEL_INSTANCE in (metadata.get("labels") or {})

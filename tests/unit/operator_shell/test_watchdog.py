@@ -83,6 +83,15 @@ def test_an_object_that_the_watch_never_shows_is_a_dead_watch() -> None:
     assert rig.serve() == f"the watch of AIApp objects has not shown vision/digits for {GRACE_SECONDS:.0f} s"
 
 
+@pytest.mark.parametrize("labels", [{}, {"app.kubernetes.io/instance": ""}])
+def test_an_object_that_names_no_app_is_missed_by_nobody(labels: dict[str, str]) -> None:
+    rig = Rig()
+    labels = {"app.kubernetes.io/managed-by": "aiapp-operator", **labels}
+    rig.api.put({"kind": "Deployment", "metadata": {"namespace": "vision", "name": "stray", "labels": labels}})
+    rig.api.show(rig.view)
+    assert rig.serve() == ""
+
+
 def test_a_version_that_the_watch_never_shows_is_a_dead_watch() -> None:
     rig = Rig()
     app = rig.put("AIApp")

@@ -1,6 +1,7 @@
 """What kopf is told, and what it may see of this process."""
 
 import itertools
+import logging
 from typing import Any
 
 import kopf
@@ -38,6 +39,13 @@ def test_kopf_watches_without_writing_and_without_end() -> None:
     assert sum(itertools.islice(settings.networking.error_backoffs, 9000)) > 24 * 3600
     for group, _, plural in CHILD_RESOURCES:
         assert settings.watching.label_selectors[group, plural] == "app.kubernetes.io/managed-by=aiapp-operator"
+
+
+@pytest.mark.parametrize("name", ["kopf.objects", "azure.core.pipeline.policies.http_logging_policy"])
+def test_a_line_for_every_event_and_request_is_not_logged(name: str) -> None:
+    kopf_settings()
+    assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+    assert logging.getLogger(name).isEnabledFor(logging.WARNING)
 
 
 def test_every_watched_kind_has_a_handler_and_the_apps_are_watched_whole() -> None:

@@ -32,7 +32,8 @@ def main() -> int:
     except ValueError as error:
         narrator.fail(StoryError(str(error), "make demo CLUSTER=auto"))
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     record = Record(backend=machine.choice.backend if machine.choice else "none")
     try:
         _tell(machine, narrator, record)

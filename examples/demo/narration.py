@@ -110,8 +110,8 @@ class Narrator:
     def _remind(self, name: str, started: float, done: threading.Event) -> None:
         period = REFRESH_SECONDS if self.terminal else REMIND_SECONDS
         while not done.wait(period):
-            text = f"  … {name}: {self._waiting}" if self._waiting != name else f"  … {name}"
-            text += f"  {time.monotonic() - started:.0f} s"
+            doing = f"{name}: {self._waiting}" if self._waiting != name else name
+            text = f"  … {time.monotonic() - started:.0f} s  {doing}"
             with self._lock:
                 if self.terminal:
                     width = shutil.get_terminal_size().columns

@@ -39,7 +39,7 @@ def test_a_long_step_says_what_it_waits_for_in_plain_lines(monkeypatch: pytest.M
         for _ in range(10_000_000):
             if "1 of 2 pods" in stream.getvalue():
                 break
-    assert "  … rollout: RollingOut: 1 of 2 pods are new" in stream.getvalue()
+    assert re.search(r"^  … 0 s  rollout: RollingOut: 1 of 2 pods are new$", stream.getvalue(), flags=re.MULTILINE)
     assert "\r" not in stream.getvalue()
     assert "\033" not in stream.getvalue()
 

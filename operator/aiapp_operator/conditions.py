@@ -8,7 +8,7 @@ from typing import Final
 from aiapp_operator import findings, pod_findings
 from aiapp_operator.ledger import Ledger, Release, format_time
 from aiapp_operator.reasons import Reason
-from aiapp_operator.releases import Decision
+from aiapp_operator.releases import Decision, replaced
 from aiapp_operator.state import Manifest, Problem, Severity
 
 READY: Final = "Ready"
@@ -58,7 +58,7 @@ class Situation:
         if target is None or active is None or current is None:
             return False
         same = target.number == active.number == current.number
-        return same and not pod_findings.of_others(self.pods, target.number)
+        return same and replaced(self.deployment, self.pods, target)
 
     @property
     def problem(self) -> Problem | None:
@@ -162,7 +162,7 @@ def sources_resolved(situation: Situation) -> Verdict:
 
 def reconciling(situation: Situation) -> Verdict | None:
     """A rollout runs now."""
-    if situation.target is None or situation.settled:
+    if situation.target is None or situation.settled or situation.blocked:
         return None
     reason = situation.failing.reason if situation.failing else Reason.ROLLING_OUT
     return Verdict("True", reason, f"{situation.target} is being rolled out: {_progress(situation)}")
@@ -241,7 +241,8 @@ def _progress(situation: Situation) -> str:
     target = situation.target
     updated = pod_findings.of_revision(situation.pods, target.number) if target else ()
     ready_pods = sum(_is_ready(pod) for pod in updated)
-    return f"{ready_pods} of {situation.wanted} pods are ready"
+    loading = pod_findings.fetching(updated)
+    return f"{ready_pods} of {situation.wanted} pods are ready" + (f", {loading} fetching the model" if loading else "")
 
 
 def _is_ready(pod: Manifest) -> bool:

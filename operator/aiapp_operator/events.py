@@ -39,7 +39,9 @@ def _release_started(old: Manifest, new: Manifest) -> Event | None:
 
 def _released(old: Manifest, new: Manifest) -> Event | None:
     active = new.get("active")
-    if not active or (old.get("active") or {}).get("releasedTime") == active.get("releasedTime"):
+    before = (old.get("active") or {}).get("releasedTime", "")
+    # Earlier than before: a record was deleted, and what is left on record is older.
+    if not active or active.get("releasedTime", "") <= before:
         return None
     if not old.get("conditions"):
         return None  # status was lost, nothing was released

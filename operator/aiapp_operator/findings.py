@@ -65,16 +65,19 @@ def unresolved_source(sources: Sources) -> Problem | None:
 
 def failing_release(deployment: Manifest, pods: Sequence[Manifest]) -> Problem | None:
     """Return why the pods of the release on the Deployment do not come up; None: they do, or need time."""
-    return (
-        pod_findings.cause(pods)
-        or pods_refused(deployment)
-        or (rollout_stuck(pods) if deadline_exceeded(deployment) else None)
-    )
+    # The Deployment's clock knows nothing of the size of a model: while one is on its way, nothing is stuck.
+    stuck = deadline_exceeded(deployment) and not pod_findings.fetching(pods)
+    return pod_findings.cause(pods) or pods_refused(deployment) or (rollout_stuck(pods) if stuck else None)
 
 
-def late_release(app: AIApp, pods: Sequence[Manifest], now: datetime) -> Problem | None:
-    """Return the pod that runs and is not ready after the deadline."""
-    return pod_findings.never_ready(pods, now, parse_duration(app.spec.release.progress_deadline))
+def failing_by_now(app: AIApp, deployment: Manifest, pods: Sequence[Manifest], now: datetime) -> Problem | None:
+    """Return the same; an app that runs and is not ready has the whole deadline, counted from its start."""
+    deadline = parse_duration(app.spec.release.progress_deadline)
+    problem = failing_release(deployment, pods)
+    starting = pod_findings.ready_due(pods, deadline) is not None
+    if problem is None or (problem.reason == Reason.ROLLOUT_STUCK and starting):
+        return pod_findings.never_ready(pods, now, deadline)
+    return problem
 
 
 def pods_refused(deployment: Manifest) -> Problem | None:
@@ -109,14 +112,9 @@ def deadline_exceeded(deployment: Manifest) -> bool:
     return deployment_conditions(deployment).get("Progressing", {}).get("reason") == "ProgressDeadlineExceeded"
 
 
-def asks_sources_again(problem: Problem | None, *, serves: bool) -> bool:
-    """Tell whether a failing release may be cured by a pushed image or a repaired upload.
-
-    serves: the release has been rolled out before; then only what pods fetch counts, not what the app does.
-    """
-    if problem is None or problem.reason in TIME:
-        return False
-    return not serves or problem.reason in pod_findings.SOURCE_FAULTS
+def asks_sources_again(problem: Problem | None) -> bool:
+    """Tell whether a release that does not start may be cured by a pushed image or a repaired upload."""
+    return problem is not None and problem.reason not in TIME
 
 
 def deployment_conditions(deployment: Manifest) -> Mapping[str, Manifest]:

@@ -14,7 +14,6 @@ from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.conditions import Situation, Verdict
 from aiapp_operator.ledger import Ledger, read
-from aiapp_operator.reasons import Reason
 from aiapp_operator.releases import Decision
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, ObjectId, Observed, Plan, Problem, Severity
@@ -82,9 +81,7 @@ def _situation(observed: Observed, app: AIApp, record: Ledger, decision: Decisio
     failing = None
     if target and target.number == record.running:
         pods = pod_findings.of_revision(observed.pods, target.number)
-        failing = findings.failing_release(deployment, pods)
-        if failing is None or failing.reason == Reason.ROLLOUT_STUCK:  # a pod that is late says more than that
-            failing = findings.late_release(app, pods, now) or failing
+        failing = findings.failing_by_now(app, deployment, pods, now)
     return Situation(
         app=observed.app,
         record=record,

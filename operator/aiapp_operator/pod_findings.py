@@ -19,8 +19,6 @@ PULL_FAILURES: Final = frozenset(
 )
 CREATE_FAILURES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 START_FAILURES: Final = frozenset({"ContainerCannotRun", "StartError"})
-SOURCE_FAULTS: Final = frozenset({Reason.IMAGE_PULL_FAILED.value, *(reason.value for reason in ModelReason)})
-"""What a repaired upload or a pushed image can put right."""
 MESSAGE_LENGTH: Final = 600
 """Characters of somebody else's words that go into a condition."""
 
@@ -52,19 +50,20 @@ class _Container:
 
 
 def of_revision(pods: Sequence[Manifest], revision: int) -> tuple[Manifest, ...]:
-    """Return the live pods of one release, by name."""
-    mine = [
-        pod
-        for pod in pods
-        if pod["metadata"].get("labels", {}).get(contract.LABEL_REVISION) == str(revision) and _lives(pod)
-    ]
+    """Return the live pods of one release that its Deployment counts, by name."""
+    mine = [pod for pod in _serving(pods) if _revision(pod) == str(revision)]
     return tuple(sorted(mine, key=lambda pod: str(pod["metadata"]["name"])))
 
 
 def of_others(pods: Sequence[Manifest], revision: int) -> tuple[Manifest, ...]:
     """Return the live pods of all releases but one."""
-    mine = of_revision(pods, revision)
-    return tuple(pod for pod in pods if _lives(pod) and pod not in mine)
+    return tuple(pod for pod in _serving(pods) if _revision(pod) != str(revision))
+
+
+def fetching(pods: Sequence[Manifest]) -> int:
+    """Return how many of these pods are fetching their model now."""
+    containers = [container for pod in pods for container in _containers(pod)]
+    return sum(container.name == contract.FETCH_CONTAINER and bool(container.running) for container in containers)
 
 
 def cause(pods: Sequence[Manifest]) -> Problem | None:
@@ -98,11 +97,16 @@ def image_pull_failed(container: _Container) -> Problem | None:
     if container.waiting.get("reason") not in PULL_FAILURES:
         return None
     words = _BACK_OFF.sub("", container.waiting.get("message", "")) or "the kubelet gives no cause"
+    fix = "push the image, or name a Secret with the registry's credentials in spec.imagePullSecrets"
+    if container.name == contract.FETCH_CONTAINER:
+        fix = (
+            "this image is the operator's, not the app's: an administrator corrects serving.image in the chart's "
+            "values, or lets the nodes pull it"
+        )
     return Problem(
         Severity.WAITING,
         Reason.IMAGE_PULL_FAILED,
-        f"{container.title}: the node cannot pull {container.image}: {excerpt(words)}; push the image, or name a "
-        "Secret with the registry's credentials in spec.imagePullSecrets",
+        f"{container.title}: the node cannot pull {container.image}: {excerpt(words)}; {fix}",
     )
 
 
@@ -135,10 +139,13 @@ def out_of_memory(container: _Container) -> Problem | None:
     """The container used more memory than its limit."""
     if container.ended.get("reason") != "OOMKilled":
         return None
+    fix = "raise spec.serving.resources.limits.memory"
+    if container.name == contract.FETCH_CONTAINER:
+        fix = "it streams, and its limit is the operator's own, not one of the spec: please report this"
     return Problem(
         Severity.WAITING,
         Reason.OUT_OF_MEMORY,
-        f"{container.title} was killed for using more memory than it may: raise spec.serving.resources.limits.memory",
+        f"{container.title} was killed for using more memory than it may: {fix}",
     )
 
 
@@ -197,6 +204,24 @@ def _last_line(ended: Manifest) -> str:
 
 def _exit(ended: Manifest) -> str:
     return f"signal {ended['signal']}" if ended.get("signal") else f"exit code {ended.get('exitCode', '?')}"
+
+
+def _serving(pods: Sequence[Manifest]) -> Iterator[Manifest]:
+    """Yield the live pods that a ReplicaSet runs; one set aside, as for debugging, is nobody's any more."""
+    for pod in pods:
+        metadata = pod["metadata"]
+        owners = metadata.get("ownerReferences") or ()
+        replicated = any(owner["kind"] == "ReplicaSet" and owner.get("controller") for owner in owners)
+        if replicated and _labels(pod).get(contract.LABEL_ROLE) == contract.ROLE_SERVING and _lives(pod):
+            yield pod
+
+
+def _revision(pod: Manifest) -> str | None:
+    return _labels(pod).get(contract.LABEL_REVISION)
+
+
+def _labels(pod: Manifest) -> dict[str, str]:
+    return pod["metadata"].get("labels") or {}
 
 
 def _lives(pod: Manifest) -> bool:

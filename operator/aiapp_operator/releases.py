@@ -54,14 +54,15 @@ def unresolved(
     """Return which sources must be asked, which is none for an app that serves what its spec asks for.
 
     A tag and a version are resolved once per edit; while the release made of them cannot start, they are resolved
-    again, so that a pushed image or a repaired upload is found.
+    again, so that a pushed image or a repaired upload is found. A release that was rolled out once is never given up
+    for other bytes under the same name.
     """
     parsed = findings.read_spec(app)
     if isinstance(parsed, Problem) or parsed.spec.suspend:
         return Questions(ask_image=False, ask_model=False)
     record = ledger.read(app, children, revisions)
-    current = record.current
-    again = current is not None and _is_asked_for(parsed, current) and _fails_to_start(current, record, children, pods)
+    current, deployment = record.current, children.get(ObjectId("Deployment", parsed.metadata.name), {})
+    again = current is not None and _is_asked_for(parsed, current) and _fails_to_start(current, deployment, pods)
     return Questions(
         ask_image=again or _image_source(parsed, record) is None,
         ask_model=parsed.spec.model_source is not None and (again or _model_source(parsed, record) is None),
@@ -70,7 +71,8 @@ def unresolved(
 
 def decide(app: AIApp, record: Ledger, sources: Sources, settings: Settings) -> Decision:
     """Return what is to run: the release that the spec asks for, or the present one while that cannot be."""
-    present = record.current or record.active
+    # A Deployment whose record is gone stays as it is: what is left on record is older.
+    present = record.current if record.running else record.active
     image, model = known_image(app, record, sources), known_model(app, record, sources)
     problem = findings.unresolved_source(sources)
     if image is None or (app.spec.model_source and model is None) or app.spec.suspend:
@@ -119,6 +121,14 @@ def rolled_out(deployment: Manifest, release: Release) -> bool:
         and labels.get(contract.LABEL_REVISION) == str(release.number)
         and counts == {wanted}
     )
+
+
+def replaced(deployment: Manifest, pods: Sequence[Manifest], release: Release) -> bool:
+    """Tell whether no pods of other releases are left beside those of this one, which is on the Deployment."""
+    status = deployment.get("status", {})
+    if status.get("observedGeneration", 0) < deployment.get("metadata", {}).get("generation", 0):
+        return not pod_findings.of_others(pods, release.number)  # its counts are of the spec before
+    return int(status.get("replicas", 0)) == int(status.get("updatedReplicas", 0))
 
 
 def expired(record: Ledger, target: Release | None, limit: int) -> tuple[Release, ...]:
@@ -206,12 +216,11 @@ def _is_asked_for(app: AIApp, release: Release) -> bool:
     return release.ref == app.spec.image and _has_model(app, release) and release.inputs.config == config(app)
 
 
-def _fails_to_start(
-    current: Release, record: Ledger, children: Mapping[ObjectId, Manifest], pods: Sequence[Manifest]
-) -> bool:
-    deployment = next((child for name, child in children.items() if name.kind == "Deployment"), {})
+def _fails_to_start(current: Release, deployment: Manifest, pods: Sequence[Manifest]) -> bool:
+    if current.released or rolled_out(deployment, current):
+        return False
     problem = findings.failing_release(deployment, pod_findings.of_revision(pods, current.number))
-    return findings.asks_sources_again(problem, serves=current == record.active)
+    return findings.asks_sources_again(problem)
 
 
 def _record(app: AIApp, release: Release) -> Manifest:

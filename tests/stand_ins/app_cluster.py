@@ -213,7 +213,12 @@ def a_pod(revision: str, number: int, *, ready: bool = False, **status: Any) -> 
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": f"digits-{revision}-{number}", "namespace": "vision", "labels": labels},
+        "metadata": {
+            "name": f"digits-{revision}-{number}",
+            "namespace": "vision",
+            "labels": labels,
+            "ownerReferences": [{"kind": "ReplicaSet", "name": f"digits-{revision}", "controller": True}],
+        },
         "status": {"phase": "Running" if ready else "Pending", "conditions": conditions, **status},
     }
 

@@ -7,7 +7,7 @@ import pytest
 from aiapp_operator.ledger import Ledger, read
 from aiapp_operator.releases import Questions
 from aiapp_operator.state import Manifest, ObjectId
-from stand_ins.app_cluster import AppCluster, serving_cluster
+from stand_ins.app_cluster import AppCluster, serving_cluster, without
 from stand_ins.pod_status import ended
 
 NEITHER = Questions(ask_image=False, ask_model=False)
@@ -119,6 +119,22 @@ class TestWhatIsKept:
         assert cluster.asked == NEITHER
         assert cluster.running == "1"
         assert cluster.deployment["spec"]["template"] == template
+
+    def test_a_deployment_whose_record_is_gone_stays_while_its_sources_are_away(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.roll_out()
+        (gone,) = [name for name, revision in cluster.revisions.items() if revision["revision"] == 2]
+        del cluster.revisions[gone]
+        cluster.missing = without("model", "StoreUnreachable")
+        planned = cluster.run()
+        assert "Deployment" not in [manifest["kind"] for manifest in planned.apply]
+        assert cluster.running == "2"
+        assert "Released" not in [event.reason for event in planned.events]
+        cluster.missing = {}
+        cluster.run()
+        assert cluster.running == "3"
 
     def test_records_without_an_owner_are_adopted(self) -> None:
         cluster = serving_cluster()

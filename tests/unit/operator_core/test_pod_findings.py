@@ -47,7 +47,7 @@ def refused(message: str) -> Manifest:
         pytest.param(
             waiting("ErrImagePull", "401 Unauthorized", container="fetch"),
             "ImagePullFailed",
-            "container fetch: the node cannot pull",
+            "an administrator corrects serving.image in the chart's values",
             id="the serving image cannot be pulled",
         ),
         pytest.param(
@@ -65,7 +65,7 @@ def refused(message: str) -> Manifest:
         pytest.param(
             ended(137, container="fetch", reason="OOMKilled"),
             "OOMKilled",
-            "container fetch was killed for using more memory than it may",
+            "container fetch was killed for using more memory than it may: it streams, and its limit is the operator's",
             id="fetch runs out of memory",
         ),
         pytest.param(

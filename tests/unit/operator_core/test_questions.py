@@ -82,17 +82,33 @@ class TestWhatIsAsked:
         cluster.run()
         assert cluster.asked == questions
 
-    def test_a_serving_release_whose_app_crashes_asks_nobody(self) -> None:
+    @pytest.mark.parametrize(
+        "status",
+        [
+            pytest.param(ended(1, "boom"), id="the app crashes"),
+            pytest.param(waiting("ImagePullBackOff", "not found"), id="the image is gone"),
+            pytest.param(ended(1, "ModelCorrupt: x differs", container="fetch"), id="the version was overwritten"),
+        ],
+    )
+    def test_a_release_that_serves_asks_nobody_though_a_pod_fails_as(self, status: Manifest) -> None:
         cluster = serving_cluster()
-        cluster.pods[0]["status"] = ended(1, "boom")
-        cluster.run()
+        cluster.pods[0]["status"] = status
+        cluster.set_counts(replicas=2, updated=2, available=1)
+        planned = cluster.run()
         assert cluster.asked == NEITHER
+        assert planned.requeue_after is None
 
-    def test_a_serving_release_whose_image_is_gone_asks_again(self) -> None:
-        cluster = serving_cluster()
-        cluster.pods[0]["status"] = waiting("ImagePullBackOff", "not found")
+    def test_a_release_that_served_before_asks_nobody_though_it_does_not_come_back(self) -> None:
+        cluster = serving_cluster(serving={"port": 9000})
+        cluster.edit(serving={"port": 9001})
         cluster.run()
-        assert cluster.asked == BOTH
+        cluster.roll_out()
+        cluster.edit(serving={"port": 9000})
+        cluster.run()
+        cluster.start_one_pod(**waiting("ErrImagePull", "not found"))
+        cluster.run()
+        assert cluster.running == "1"
+        assert cluster.asked == NEITHER
 
     def test_going_back_to_what_serves_asks_nobody(self) -> None:
         cluster = serving_cluster()
@@ -115,6 +131,8 @@ class TestARepairedSource:
         cluster.run()
         assert cluster.running == "3"
         assert image_of(cluster).endswith(digest("a repaired build"))
+        cluster.run()
+        assert cluster.running == "3"  # it is not given up for the one that failed, nor for the one that serves
 
     def test_a_tag_that_moves_under_a_serving_release_changes_nothing(self) -> None:
         cluster = serving_cluster()
@@ -122,14 +140,13 @@ class TestARepairedSource:
         cluster.run()
         assert cluster.running == "1"
 
-    def test_the_repaired_release_is_not_given_up_for_the_one_that_serves(self) -> None:
+    def test_nor_does_one_whose_old_image_a_new_node_cannot_pull(self) -> None:
         cluster = serving_cluster()
+        image = image_of(cluster)
         cluster.pods[0]["status"] = waiting("ImagePullBackOff", "not found")
-        cluster.contents["contoso.azurecr.io/digits:1.4.1"] = "pushed again"
+        cluster.contents["contoso.azurecr.io/digits:1.4.1"] = "pushed over"
         cluster.run()
-        assert cluster.running == "2"
-        cluster.run()
-        assert cluster.running == "2"
+        assert image_of(cluster) == image
 
     def test_what_the_pods_say_counts_more_than_the_source_that_is_asked_again(self) -> None:
         cluster = serving_cluster()

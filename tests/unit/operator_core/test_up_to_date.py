@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from aiapp_operator.plan import after_refusals
+from aiapp_operator.releases import Questions
 from aiapp_operator.state import Manifest, ObjectId, Problem, Severity
 from stand_ins.app_cluster import AppCluster, serving_cluster, without
-from stand_ins.pod_status import ended, unschedulable, waiting
+from stand_ins.pod_status import ended, running, unschedulable, waiting
+
+STUCK: Manifest = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 
 
 def shown(cluster: AppCluster, kind: str) -> tuple[str, str]:
@@ -43,6 +46,17 @@ class TestUpToDate:
         cluster.run()
         cluster.roll_out()
         cluster.pods.append(old_pod)
+        cluster.set_counts(replicas=3, updated=2, available=3)
+        cluster.run()
+        assert shown(cluster, "UpToDate") == ("False", "RollingOut")
+
+    def test_is_false_while_the_deployment_has_not_seen_that_it_goes_back(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.start_one_pod()
+        cluster.edit(modelVersion="41")
+        cluster.run()
         cluster.run()
         assert shown(cluster, "UpToDate") == ("False", "RollingOut")
 
@@ -51,6 +65,47 @@ class TestUpToDate:
         cluster.edit(serving={"replicas": 4})
         cluster.run()
         assert shown(cluster, "UpToDate") == ("True", "UpToDate")
+        cluster.run()
+        assert shown(cluster, "UpToDate") == ("True", "UpToDate")
+
+    def test_does_not_wait_for_a_pod_that_somebody_set_aside(self) -> None:
+        cluster = serving_cluster()
+        aside = cluster.pods[0]
+        del aside["metadata"]["labels"]["aiapp.dev/role"], aside["metadata"]["ownerReferences"]
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.let_pods_start()
+        cluster.pods.append(aside)
+        cluster.run()
+        assert shown(cluster, "UpToDate") == ("True", "UpToDate")
+
+    def test_does_not_wait_for_a_pod_whose_revision_somebody_edited(self) -> None:
+        cluster = serving_cluster()
+        cluster.pods[0]["metadata"]["labels"]["aiapp.dev/revision"] = "0"
+        cluster.run()
+        assert shown(cluster, "UpToDate") == ("True", "UpToDate")
+
+    def test_says_while_the_model_is_fetched_that_it_is_however_long_it_takes(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.let_one_pod_start(**running(container="fetch"))
+        cluster.deployment["status"]["conditions"] = [STUCK]
+        cluster.wait(hours=3)
+        cluster.run()
+        assert shown(cluster, "UpToDate") == ("False", "RollingOut")
+        assert "0 of 2 pods are ready, 1 fetching the model" in cluster.conditions["UpToDate"]["message"]
+        assert cluster.asked == Questions(ask_image=False, ask_model=False)
+
+    def test_an_app_that_started_late_has_its_whole_deadline(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.wait(hours=3)
+        cluster.let_one_pod_start(**running(cluster.now.isoformat()))
+        cluster.deployment["status"]["conditions"] = [STUCK]
+        cluster.run()
+        assert shown(cluster, "UpToDate") == ("False", "RollingOut")
 
     @pytest.mark.parametrize(
         ("status", "reason", "words"),
@@ -129,6 +184,7 @@ class TestUpToDate:
         assert shown(cluster, "UpToDate") == ("False", "NameConflict")
         assert "Service digits exists and belongs to somebody else" in cluster.conditions["UpToDate"]["message"]
         assert "Service" not in [manifest["kind"] for manifest in planned.apply]
+        assert "Reconciling" not in cluster.conditions
 
     def test_is_false_with_the_words_of_a_refusal(self) -> None:
         cluster = AppCluster()

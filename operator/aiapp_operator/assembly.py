@@ -33,10 +33,11 @@ class Operator:
         self._kube = kube
         self._view = View()
         self._registry = Registry(settings.trust_bundle)
+        self._sources = Sources(kube, self._registry, settings)
         patience = Patience()
         reconciler = Reconciler(
             self._view,
-            Observer(self._view, kube, Sources(kube, self._registry, settings), patience),
+            Observer(self._view, kube, self._sources, patience),
             Actor(self._view, kube, patience),
             patience,
             settings,
@@ -57,6 +58,7 @@ class Operator:
         if self._watching:
             self._watching.cancel()
         await self._queue.stop()
+        self._sources.close()
         await self._registry.close()
         await self._kube.close()
 

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import json
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +25,7 @@ ACCEPT: Final = (
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, connect=10)
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 """What registries accept at most; the distribution specification asks for at least this."""
+MAX_TOKEN_BYTES: Final = 64 * 1024
 MAX_REDIRECTS: Final = 3
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
@@ -77,6 +80,9 @@ class Registry:
                     return _digest(answer, name)
         except (aiohttp.ClientError, OSError) as error:
             raise _unreachable(name, error) from error
+        except (ValueError, RecursionError):  # its text quotes the answer, which may be a token
+            words = f"{name}: the registry answers with an address or a token that cannot be used; ask who runs it"
+            raise WaitingError(Reason.REGISTRY_REFUSED, words) from None
         raise WaitingError(Reason.REGISTRY_UNAUTHORIZED, _unauthorized(name, logins))
 
     async def _ask(self, image: ImageReference, login: Login | None) -> _Answer:
@@ -99,14 +105,17 @@ class Registry:
                         response.status,
                         response.headers.get("Docker-Content-Digest", ""),
                         response.headers.get("WWW-Authenticate", ""),
-                        await _body(response) if method == "GET" and response.status == 200 else b"",
+                        await _body(response, MAX_MANIFEST_BYTES)
+                        if method == "GET" and response.status == 200
+                        else b"",
                     )
                 target = urljoin(url, response.headers.get("Location", ""))
+            host, other = urlsplit(url).netloc, urlsplit(target).netloc
             if urlsplit(target)[:2] != urlsplit(url)[:2]:
-                words = f"{url} redirects to another host, {urlsplit(target).netloc}, which is not followed"
+                words = f"{host} redirects to another host, {other[:80]!a}, which is not followed"
                 raise WaitingError(Reason.REGISTRY_REFUSED, words)
             url = target
-        raise WaitingError(Reason.REGISTRY_REFUSED, f"{url} redirects without end; ask who runs the registry")
+        raise WaitingError(Reason.REGISTRY_REFUSED, f"{host} redirects without end; ask who runs the registry")
 
     async def _authorization(self, image: ImageReference, challenge: str, login: Login | None) -> str | None:
         """Return the header that answers a challenge; None: nothing to answer it with."""
@@ -114,9 +123,7 @@ class Registry:
         if scheme.lower() == "basic":
             return _basic(login) if login else None
         if scheme.lower() != "bearer":
-            words = (
-                f"{image.registry} asks for {scheme or 'an unnamed kind of'} authentication; basic and bearer are known"
-            )
+            words = f"{image.registry} asks for authentication {scheme[:40]!a}; basic and bearer are known"
             raise WaitingError(Reason.REGISTRY_REFUSED, words)
         parameters = dict(_PARAMETER.findall(rest))
         realm = parameters.pop("realm", "")
@@ -127,12 +134,15 @@ class Registry:
         return await self._token(realm, query, login)
 
     async def _token(self, realm: str, query: dict[str, str], login: Login | None) -> str | None:
+        host = urlsplit(realm).netloc
         headers = {"Authorization": _basic(login)} if login else {}
         async with self._session.get(realm, params=query, headers=headers, allow_redirects=False) as response:
-            if response.status in {400, 401, 403, 404}:  # registries differ in how they refuse a token
+            if response.status == 429 or response.status >= 500:
+                words = f"{host[:80]!a} answered {response.status} where a token was asked for; it is asked again"
+                raise TransientError(Reason.REGISTRY_UNREACHABLE, words)
+            if response.status != 200:  # registries differ in how they refuse a token
                 return None
-            response.raise_for_status()
-            answer = await response.json(content_type=None) if response.status == 200 else None
+            answer = json.loads(await _body(response, MAX_TOKEN_BYTES))
         token = (answer.get("token") or answer.get("access_token")) if isinstance(answer, dict) else None
         return f"Bearer {token}" if isinstance(token, str) else None
 
@@ -151,15 +161,14 @@ def _digest(answer: _Answer, name: str) -> str:
     return digest
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    body = await response.content.read(MAX_MANIFEST_BYTES + 1)
-    while len(body) <= MAX_MANIFEST_BYTES and (more := await response.content.read(MAX_MANIFEST_BYTES + 1)):
+async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    while len(body) <= limit and (more := await response.content.read(limit + 1)):
         body += more
-    if len(body) > MAX_MANIFEST_BYTES:
-        raise WaitingError(
-            Reason.REGISTRY_REFUSED, f"{response.url}: the manifest is larger than {MAX_MANIFEST_BYTES} bytes"
-        )
-    return body
+    if len(body) > limit:
+        words = f"{response.url.host}: the answer is larger than {limit} bytes; ask who runs the registry"
+        raise WaitingError(Reason.REGISTRY_REFUSED, words)
+    return bytes(body)
 
 
 def _may_ask(realm: str, registry: str) -> bool:
@@ -183,9 +192,27 @@ def _unauthorized(name: str, logins: tuple[Login, ...]) -> str:
 
 
 def _unreachable(name: str, error: Exception) -> OperatorError:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        words = f"{name}: the registry's certificate is not trusted ({error}); give its authority to the operator"
+    """Sort a failed request by its type: what a library says quotes bytes of whoever answered."""
+    if isinstance(error, aiohttp.InvalidURL):
+        words = f"{name}: the registry sends to an address that is none; ask who runs it"
+        return WaitingError(Reason.REGISTRY_REFUSED, words)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        words = f"{name}: the registry's certificate is not trusted; give its authority to the operator"
         return WaitingError(Reason.REGISTRY_UNREACHABLE, words)
-    return TransientError(
-        Reason.REGISTRY_UNREACHABLE, f"{name}: no answer ({type(error).__name__}: {error}); it is asked again"
-    )
+    if isinstance(error, aiohttp.ClientSSLError):
+        words = f"{name}: the registry speaks no TLS that is accepted; check the host and port in spec.image"
+        return WaitingError(Reason.REGISTRY_UNREACHABLE, words)
+    return TransientError(Reason.REGISTRY_UNREACHABLE, f"{name}: {_failure(error)}; it is asked again")
+
+
+def _failure(error: Exception) -> str:
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, socket.gaierror):
+        return "the registry's name does not resolve: check it in spec.image, then DNS"
+    if isinstance(cause, ConnectionRefusedError):
+        return "the registry refuses the connection: check the host and port in spec.image"
+    if isinstance(cause, TimeoutError):
+        return "the registry does not answer in time: check network policy and firewall"
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return "the registry's answer is no HTTP"
+    return f"the connection to the registry broke ({type(cause).__name__})"

@@ -52,6 +52,8 @@ class Behaviour:
     scheme: str = "anonymous"  # or basic, bearer
     realm: Callable[[web.Request], str] = lambda request: f"https://{request.host}/token"
     anonymous_tokens: bool = False
+    token_answer: bytes = b'{"token": "token-7"}'
+    token_status: int = 200
     status: int = 200
     location: str = ""
     digest_header: str = DIGEST
@@ -62,7 +64,7 @@ def application(behaviour: Behaviour) -> web.Application:
     async def token(request: web.Request) -> web.Response:
         behaviour.seen.append(f"token {request.query.get('service')} {request.query.get('scope')}")
         if request.headers.get("Authorization") == BASIC or behaviour.anonymous_tokens:
-            return web.json_response({"token": TOKEN})
+            return web.Response(status=behaviour.token_status, body=behaviour.token_answer)
         return web.Response(status=401)
 
     async def manifest(request: web.Request) -> web.StreamResponse:

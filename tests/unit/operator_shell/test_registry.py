@@ -1,5 +1,7 @@
 """The distribution protocol against a registry on loopback that asks for a login in every way that registries do."""
 
+import asyncio
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +13,7 @@ import pytest
 from aiapp_operator.errors import NotFoundError, OperatorError, Reason, TransientError, WaitingError
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.pull_secrets import Login
-from aiapp_operator.registry import Registry, _may_ask
+from aiapp_operator.registry import MAX_TOKEN_BYTES, Registry, _may_ask
 from unit.operator_shell.registry_server import DIGEST, PASSWORD, USER, Behaviour, certificate, serve
 
 LOGIN = Login(USER, PASSWORD, "acr")
@@ -136,7 +138,7 @@ def test_a_realm_is_on_the_registrys_own_or_a_parent_domain(realm: str, registry
 
 
 async def test_a_redirect_to_another_host_is_not_followed(ask: Ask) -> None:
-    with pytest.raises(WaitingError, match=r"redirects to another host, evil\.test"):
+    with pytest.raises(WaitingError, match=r"redirects to another host, 'evil\.test'"):
         await ask(Behaviour(location="https://evil.test/v2/x"), LOGIN)
 
 
@@ -146,8 +148,60 @@ async def test_a_redirect_in_circles_ends(ask: Ask) -> None:
 
 
 async def test_an_unknown_kind_of_login_is_said(ask: Ask) -> None:
-    with pytest.raises(WaitingError, match="Negotiate authentication; basic and bearer are known"):
+    with pytest.raises(WaitingError, match="authentication 'Negotiate'; basic and bearer are known"):
         await ask(Behaviour(scheme="negotiate"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>a captive portal</html>",
+        b"",
+        b"\xff\xfe",
+        b"[" * 60_000,
+        b"1" * 5_000,
+        b'{"token": "token-7\\r\\nX-Injected: 1"}',
+        b'{"token": "' + b"7" * MAX_TOKEN_BYTES + b'"}',
+    ],
+    ids=["html", "empty", "no text", "deep", "digits", "line break", "long"],
+)
+async def test_a_token_that_cannot_be_used_is_refused_without_quoting_it(ask: Ask, answer: bytes) -> None:
+    with pytest.raises(WaitingError) as caught:
+        await ask(Behaviour(scheme="bearer", token_answer=answer), LOGIN)
+    assert caught.value.reason == Reason.REGISTRY_REFUSED
+    assert not re.search("captive|token-7|777|Injected", caught.value.message)
+
+
+async def test_an_overloaded_token_service_is_asked_again(ask: Ask) -> None:
+    with pytest.raises(TransientError, match="answered 503 where a token was asked for"):
+        await ask(Behaviour(scheme="bearer", token_status=503), LOGIN)
+
+
+@pytest.mark.parametrize("realm", ["https://[bad", "https://127.0.0.1:99999/token", "https://127.0.0.1:x/token"])
+async def test_a_realm_that_is_no_address_is_refused(ask: Ask, realm: str) -> None:
+    with pytest.raises(WaitingError) as caught:
+        await ask(Behaviour(scheme="bearer", realm=lambda _: realm), LOGIN)
+    assert caught.value.reason == Reason.REGISTRY_REFUSED
+
+
+@pytest.mark.parametrize("location", ["https://[bad", "//[x", "https://evil.test:99999/"])
+async def test_a_redirect_to_no_address_is_refused(ask: Ask, location: str) -> None:
+    with pytest.raises(WaitingError) as caught:
+        await ask(Behaviour(location=location))
+    assert caught.value.reason == Reason.REGISTRY_REFUSED
+
+
+async def test_what_a_stranger_sends_is_not_quoted() -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 canary ESMTP\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        error = await _failure("", f"127.0.0.1:{server.sockets[0].getsockname()[1]}/digits:1")
+    assert error.reason == Reason.REGISTRY_UNREACHABLE
+    assert "canary" not in error.message
+    assert "speaks no TLS" in error.message
 
 
 async def test_nobody_listening_is_transient(trust: tuple[Path, ssl.SSLContext]) -> None:
@@ -156,6 +210,7 @@ async def test_nobody_listening_is_transient(trust: tuple[Path, ssl.SSLContext])
         error = await _failure(str(trust[0]), f"127.0.0.1:{unused.getsockname()[1]}/digits:1")
     assert isinstance(error, TransientError)
     assert error.reason == Reason.REGISTRY_UNREACHABLE
+    assert "refuses the connection" in error.message
 
 
 async def test_an_untrusted_certificate_waits_for_the_administrator(trust: tuple[Path, ssl.SSLContext]) -> None:

@@ -1,18 +1,24 @@
 """What is said when a source cannot be asked; secrets and registry are scripted, the model store is the real one."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Awaitable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
+from aiapp_models.manifest import ModelManifest
+from aiapp_operator import sources as sources_module
 from aiapp_operator.errors import ForbiddenError, NotFoundError, OperatorError, TransientError
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.pull_secrets import Login
 from aiapp_operator.settings import Settings
-from aiapp_operator.sources import Sources
-from aiapp_operator.state import Manifest, Problem, ResolvedImage, Severity
+from aiapp_operator.sources import DEADLINE_SECONDS, QUESTIONS_PER_NAMESPACE, TURN_SECONDS, Sources
+from aiapp_operator.state import Manifest, Problem, ResolvedImage, ResolvedModel, Severity
+from unit.operator_shell import virtual_time
 
 DIGEST = "sha256:" + "1f" * 32
 SETTINGS = Settings(fetch_image="x", namespace="ops", service_account="aiapp-operator")
@@ -43,9 +49,9 @@ class Images:
         return DIGEST
 
 
-def _app(**spec: Any) -> Manifest:
+def _app(namespace: str = "vision", /, **spec: Any) -> Manifest:
     image = {"image": "contoso.azurecr.io/digits:1"}
-    return {"metadata": {"namespace": "vision", "name": "digits"}, "spec": {**image, **spec}}
+    return {"metadata": {"namespace": namespace, "name": "digits"}, "spec": {**image, **spec}}
 
 
 MODEL = {
@@ -122,6 +128,64 @@ async def test_a_registry_that_never_answers_is_given_up() -> None:
     problem = await Sources(Secrets({}), Images(TimeoutError()), SETTINGS).image(_app())
     assert isinstance(problem, Problem)
     assert (problem.severity, problem.reason) == (Severity.TRANSIENT, "RegistryUnreachable")
+
+
+async def test_what_nobody_foresaw_is_a_problem_that_names_its_type_alone(caplog: pytest.LogCaptureFixture) -> None:
+    problem = await Sources(Secrets({}), Images(ZeroDivisionError("hunter2")), SETTINGS).image(_app())
+    assert isinstance(problem, Problem)
+    assert (problem.severity, problem.reason) == (Severity.WAITING, "RegistryRefused")
+    assert "ZeroDivisionError" in problem.message
+    assert "in digest" in caplog.text  # where it happened
+    assert "hunter2" not in problem.message + caplog.text
+
+
+class HangingImages(Images):
+    async def digest(self, *_: object, **__: object) -> str:
+        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await never
+
+
+def test_a_question_waits_a_moment_for_its_turn_and_its_deadline_begins_then() -> None:
+    async def main() -> tuple[list[tuple[float, Any]], int]:
+        sources = Sources(Secrets({}), HangingImages(), SETTINGS)
+
+        async def ask(namespace: str) -> tuple[float, Any]:
+            answer = await sources.image(_app(namespace))
+            return virtual_time.now(), answer
+
+        answers = await asyncio.gather(*(ask("vision") for _ in range(QUESTIONS_PER_NAMESPACE + 1)), ask("other"))
+        return answers, len(sources._turns)
+
+    (*asked, turned_away, other), kept = virtual_time.run(main())
+    assert [round(second) for second, _ in [*asked, other]] == [DEADLINE_SECONDS] * (QUESTIONS_PER_NAMESPACE + 1)
+    assert round(turned_away[0]) == TURN_SECONDS
+    assert turned_away[1].severity is Severity.TRANSIENT
+    assert "other questions of namespace vision" in turned_away[1].message
+    assert kept == 0  # namespaces come and go
+
+
+async def test_stores_that_hang_leave_threads_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    hang, published = threading.Event(), datetime(2026, 11, 1, tzinfo=UTC)
+
+    def manifest(source: Manifest, *_: object) -> ModelManifest:
+        if source["azureBlob"]["account"] == "hangs":
+            hang.wait(60)
+        return ModelManifest("1", DIGEST, 1, published, (), ())
+
+    monkeypatch.setattr(sources_module, "_manifest", manifest)
+    sources = Sources(Secrets({}), Images(), SETTINGS)
+
+    def ask(namespace: str, account: str) -> Awaitable[ResolvedModel | Problem]:
+        source = {"azureBlob": {"account": account}, "credentials": {"anonymous": {}}}
+        return sources.model(_app(namespace, modelVersion="1", modelSource=source))
+
+    hanging = [asyncio.ensure_future(ask(f"n{n % 4}", "hangs")) for n in range(16)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        assert await ask("vision", "contosomodels") == ResolvedModel("1", DIGEST, 1, published)
+    hang.set()
+    await asyncio.gather(*hanging)
+    sources.close()
 
 
 async def test_questions_are_counted_by_their_outcome() -> None:

@@ -38,7 +38,7 @@ class Actor:
     async def carry_out(self, plan: Plan, observed: Observed, now: datetime) -> list[tuple[ObjectId, Problem]]:
         """Apply in order and delete; return what was refused.
 
-        What follows a refused record is left undone: a Deployment must not run a release that nobody remembers.
+        What follows a new record that is refused is left undone: no Deployment runs a release that nobody remembers.
         """
         records = {ObjectId(RECORD_KIND, record["metadata"]["name"]): record for record in observed.revisions}
         live = {**observed.children, **records}
@@ -47,7 +47,7 @@ class Actor:
             child = ObjectId(desired["kind"], desired["metadata"]["name"])
             if problem := await self._apply(key_of(observed.app), desired, live.get(child), now):
                 refusals.append((child, problem))
-                if child.kind == RECORD_KIND:
+                if child.kind == RECORD_KIND and child not in live:
                     return refusals
         for child in plan.delete:
             problem = await self._delete(key_of(observed.app), live[child]) if child in live else None
@@ -98,8 +98,8 @@ class Actor:
             settled[child] = (digest, _version(answer))
         if child.kind != RECORD_KIND:
             self._view.record(answer)
-        if live is None or _version(live) != _version(answer):
-            self._wrote(key, child, "changed" if live else "created")
+        unchanged = live is not None and _version(live) == _version(answer)
+        self._wrote(key, child, "unchanged" if unchanged else "changed" if live else "created")
         return None
 
     async def _delete(self, key: Key, manifest: Manifest) -> Problem | None:

@@ -100,7 +100,7 @@ class Tenant:
         return self.cluster.kubectl("-n", self.namespace, *args, **kwargs)
 
     def objects(self, kinds: str) -> list[Manifest]:
-        items: list[Manifest] = json.loads(self.kubectl("get", kinds, "-o", "json"))["items"]
+        items: list[Manifest] = json.loads(self.kubectl("get", kinds, "-o", "json", "--show-managed-fields"))["items"]
         return items
 
     def upload(self, version: str, folder: Path) -> None:
@@ -198,11 +198,13 @@ class App:
 
         return eventually(f"image {image} answers with {model}", right, seconds=15) or {}
 
-    def versions(self) -> dict[str, str]:
-        """Return the resourceVersions of the app and of everything that it is made of."""
+    def writes(self) -> dict[str, list[Manifest]]:
+        """Return what the operator wrote last, and when, to the app and everything that it is made of."""
         kinds = "aiapps,deployments,services,serviceaccounts,poddisruptionbudgets,controllerrevisions"
         return {
-            f"{manifest['kind']}/{manifest['metadata']['name']}": manifest["metadata"]["resourceVersion"]
+            f"{manifest['kind']}/{manifest['metadata']['name']}": [
+                entry for entry in manifest["metadata"]["managedFields"] if entry["manager"] == "aiapp-operator"
+            ]
             for manifest in self.tenant.objects(kinds)
             if manifest["kind"] == "AIApp" or "app.kubernetes.io/managed-by" in manifest["metadata"].get("labels", {})
         }

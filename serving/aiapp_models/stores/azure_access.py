@@ -2,16 +2,22 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from aiapp_models.errors import Reason, SourceError
 
 CREDENTIAL_KEYS: Final = ("connectionString", "accountKey", "sasToken")
 """Keys of the Secret, of which exactly one is given."""
+
+MAX_ENDPOINT: Final = 253
+# The rule of the CRD for `endpoint`, which an address in a connection string must not get around.
+_ENDPOINT: Final = re.compile(r"https://([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?/?")
+_WITHIN: Final = re.compile(r"\.svc\.|\.(svc|local|internal|localhost)/?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +96,12 @@ def _from_connection_string(account: str, endpoint: str, value: str) -> BlobAcce
 
 
 def _checked_url(url: str, reason: Reason, what: str) -> str:
-    try:
-        parts = urlsplit(url)
-        plain = parts.scheme == "https" and parts.hostname and parts.port != 0
-    except ValueError:
-        raise SourceError(reason, f"{what} is no URL; write https://HOST") from None
-    if not plain or parts.username is not None or parts.query or parts.fragment or "\\" in url or not url.isascii():
-        raise SourceError(reason, f"{what} must be https://HOST, without user, query and fragment")
-    return url.rstrip("/")
+    if len(url) > MAX_ENDPOINT or not _ENDPOINT.fullmatch(url):
+        words = f"{what} must be https:// and a host name in lower case: no http, user, IP address, port or path"
+        raise SourceError(reason, words)
+    if _WITHIN.search(url):
+        raise SourceError(reason, f"{what} must not be a name inside the cluster or of the machine it runs on")
+    return url.removesuffix("/")
 
 
 def _checked_key(value: str, what: str) -> str:

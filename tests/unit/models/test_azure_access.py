@@ -6,6 +6,7 @@ import pytest
 
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores.azure_access import BlobAccess, blob_access, sas_problem
+from inputs.aiapp import ENDPOINTS, Refused
 
 KEY = "c2VjcmV0LWNhbmFyeQ=="
 SAS = "sv=2026-10-06&sp=rl&se=2027-01-01T00:00:00Z&sig=secret-canary%3D"
@@ -39,6 +40,18 @@ def test_without_endpoint_the_account_has_its_public_name() -> None:
 def test_an_endpoint_is_a_plain_https_address(endpoint: str) -> None:
     assert refused(None, endpoint).reason is Reason.SOURCE_INVALID
     assert refused({"connectionString": f"AccountKey={KEY};BlobEndpoint={endpoint}"}).reason is Reason.SECRET_INVALID
+
+
+@pytest.mark.parametrize("case", ENDPOINTS, ids=lambda case: case.id)
+def test_an_endpoint_that_the_api_refuses_is_no_better_in_a_secret(case: Refused) -> None:
+    endpoint = str(case.patch[case.field])
+    assert refused(None, endpoint).reason is Reason.SOURCE_INVALID
+    assert refused({"connectionString": f"AccountKey={KEY};BlobEndpoint={endpoint}"}).reason is Reason.SECRET_INVALID
+
+
+@pytest.mark.parametrize("suffix", ["svc.cluster.local", "core.windows.net:8443", "core.windows.net/x", "@127.0.0.1"])
+def test_the_suffix_in_a_connection_string_leads_nowhere_else(suffix: str) -> None:
+    assert refused({"connectionString": f"AccountKey={KEY};EndpointSuffix={suffix}"}).reason is Reason.SECRET_INVALID
 
 
 @pytest.mark.parametrize(

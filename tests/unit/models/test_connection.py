@@ -14,14 +14,15 @@ from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores import azure_blob, open_store
 from aiapp_models.stores.connection import tls_context
 from cluster.certificates import CertificateAuthority
-from stand_ins.azurite import free_port
+from stand_ins.azurite import free_port, lead_names_to
 
+HOST = "contosomodels.blob.core.windows.net"
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
 @contextlib.contextmanager
-def store_that(answer: Answer, directory: Path) -> Iterator[tuple[str, Path]]:
-    """Serve `answer` to every request; give the address and the authority to trust."""
+def store_that(answer: Answer, directory: Path) -> Iterator[tuple[int, Path]]:
+    """Serve `answer` to every request; give the port and the authority to trust."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -32,7 +33,7 @@ def store_that(answer: Answer, directory: Path) -> Iterator[tuple[str, Path]]:
             pass
 
     authority = CertificateAuthority.create(directory / "ca", "A strange store")
-    pair = authority.server("store", "store", ["localhost"])
+    pair = authority.server("store", "store", [HOST])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(pair.certificate, pair.key)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -40,15 +41,17 @@ def store_that(answer: Answer, directory: Path) -> Iterator[tuple[str, Path]]:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"https://localhost:{server.server_address[1]}", authority.path
+            yield server.server_address[1], authority.path
         finally:
             server.shutdown()
 
 
-def manifest_refused(endpoint: str, trust: Path | None) -> SourceError:
-    source = {"azureBlob": {"account": "contosomodels", "container": "models", "endpoint": endpoint}}
-    with open_store(source, None, trust) as opened, pytest.raises(SourceError) as caught:
-        opened.manifest("1")
+def manifest_refused(port: int, trust: Path | None) -> SourceError:
+    source = {"azureBlob": {"account": "contosomodels", "container": "models"}}
+    with pytest.MonkeyPatch.context() as patch, open_store(source, None, trust) as opened:
+        lead_names_to(patch, port)
+        with pytest.raises(SourceError) as caught:
+            opened.manifest("1")
     return caught.value
 
 
@@ -63,9 +66,9 @@ def test_a_store_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, monk
         while not stopped.wait(0.1):
             request.wfile.write(b"<")
 
-    with store_that(trickle, tmp_path) as (endpoint, trust):
+    with store_that(trickle, tmp_path) as (port, trust):
         started = time.monotonic()
-        error = manifest_refused(endpoint, trust)
+        error = manifest_refused(port, trust)
         took = time.monotonic() - started
         stopped.set()
     assert (error.reason, error.transient) == (Reason.STORE_UNREACHABLE, True)
@@ -83,8 +86,8 @@ def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
         request.send_header("Content-Length", "0")
         request.end_headers()
 
-    with store_that(redirect, tmp_path) as (endpoint, trust):
-        error = manifest_refused(endpoint, trust)
+    with store_that(redirect, tmp_path) as (port, trust):
+        error = manifest_refused(port, trust)
     assert error.reason is Reason.STORE_REFUSED
     assert seen
     assert not [path for path in seen if "elsewhere" in path]
@@ -101,17 +104,17 @@ def test_something_else_than_a_blob_store_is_refused_in_words(tmp_path: Path, bo
         request.end_headers()
         request.wfile.write(body)
 
-    with store_that(page, tmp_path) as (endpoint, trust):
-        error = manifest_refused(endpoint, trust)
+    with store_that(page, tmp_path) as (port, trust):
+        error = manifest_refused(port, trust)
     assert error.reason is Reason.STORE_REFUSED
-    assert "localhost does not answer as Azure Blob Storage does" in error.message
+    assert f"{HOST} does not answer as Azure Blob Storage does" in error.message
 
 
 def test_a_closed_port_is_told(tmp_path: Path) -> None:
     authority = CertificateAuthority.create(tmp_path, "unused")
-    error = manifest_refused(f"https://localhost:{free_port()}", authority.path)
+    error = manifest_refused(free_port(), authority.path)
     assert (error.reason, error.transient) == (Reason.STORE_UNREACHABLE, True)
-    assert "localhost refuses the connection" in error.message
+    assert f"{HOST} refuses the connection" in error.message
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", None], ids=["empty", "text", "missing"])

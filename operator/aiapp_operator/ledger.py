@@ -29,8 +29,7 @@ class Inputs:
     @property
     def config_hash(self) -> str:
         """Return the SHA-256 of the config, in hex."""
-        text = json.dumps(self.config, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.config)
 
     @property
     def identity(self) -> str:
@@ -78,7 +77,7 @@ class Release:
     """One release: a number, what it is made of, and the pods that it makes.
 
     ref: the image reference that was last resolved to its digest; another tag of the same image is no release.
-    released: when its rollout was last seen complete; None: never.
+    released: when its rollout was last complete; None: never.
     data: the ControllerRevision's data: inputs and pod template.
     live: the ControllerRevision as it stands in the cluster; None: not made yet.
     """
@@ -159,11 +158,6 @@ class Ledger:
         return times[max(times)] if times else None
 
     @property
-    def candidate(self) -> Release | None:
-        """Return the release that is being rolled out."""
-        return self.current if self.current != self.active else None
-
-    @property
     def next_number(self) -> int:
         """Return the number for a release to be made."""
         return max([self.running, *(release.number for release in self.releases)]) + 1
@@ -188,6 +182,12 @@ def read(app: Manifest, children: Mapping[ObjectId, Manifest], revisions: Sequen
         releases=tuple(sorted(mine, key=lambda release: release.number)),
         running=int(number) if number.isdecimal() else 0,
     )
+
+
+def digest_of(json_value: Manifest) -> str:
+    """Return the SHA-256 of a JSON object, whatever the order of its fields, in hex."""
+    text = json.dumps(json_value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def controller_uid(manifest: Manifest) -> str | None:

@@ -57,6 +57,8 @@ def after_refusals(plan: Plan, observed: Observed, refusals: Sequence[tuple[Obje
     others = [condition for condition in plan.status["conditions"] if condition["type"] != conditions.UP_TO_DATE]
     old: Manifest = observed.app.get("status") or {}
     new = {**plan.status, "conditions": conditions.in_order([*others, refused])}
+    if any(child.kind == "ControllerRevision" for child, _ in refusals):
+        new = status.without_records(new, old)
     soon = _soonest(plan.requeue_after, _delay(problem, refused, now))
     return replace(plan, status=old if new == old else new, events=events.transitions(old, new), requeue_after=soon)
 

@@ -18,7 +18,7 @@ from aiapp_operator.children.controller_revision import controller_revision
 from aiapp_operator.children.pod import pod_template, toleration
 from aiapp_operator.children.quantity import canonical
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.ledger import Inputs, Ledger, Release
+from aiapp_operator.ledger import Inputs, Ledger, Release, digest_of
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, ObjectId, Problem, ResolvedImage, ResolvedModel, Sources
 
@@ -103,7 +103,7 @@ def completed(record: Ledger, deployment: Manifest, now: datetime) -> Ledger:
     current, active = record.current, record.active
     if current is None or current == active or not rolled_out(deployment, current):
         return record
-    released = now.replace(microsecond=0)
+    released = _completion(deployment) or now.replace(microsecond=0)
     if active and active.released:
         # Whole seconds are kept, so a release right after another must still come out as the later one.
         released = max(released, active.released + timedelta(seconds=1))
@@ -121,6 +121,14 @@ def rolled_out(deployment: Manifest, release: Release) -> bool:
         and labels.get(contract.LABEL_REVISION) == str(release.number)
         and counts == {wanted}
     )
+
+
+def _completion(deployment: Manifest) -> datetime | None:
+    """Return when the Deployment says that it was done: the same in every run until it is on record."""
+    progress = findings.deployment_conditions(deployment).get("Progressing", {})
+    if progress.get("reason") != "NewReplicaSetAvailable" or "lastUpdateTime" not in progress:
+        return None
+    return datetime.fromisoformat(progress["lastUpdateTime"])
 
 
 def replaced(deployment: Manifest, pods: Sequence[Manifest], release: Release) -> bool:
@@ -178,10 +186,40 @@ def _serving_config(serving: Serving) -> Manifest:
 
 
 def _find_or_make(app: AIApp, record: Ledger, inputs: Inputs, settings: Settings) -> Release:
-    name = f"{app.metadata.name}-{inputs.identity}"
-    if known := record.named(name):
+    if known := _known(app, record, inputs, settings):
         return replace(known, ref=inputs.image.ref)
-    number = record.next_number
+    number, name = record.next_number, f"{app.metadata.name}-{inputs.identity}"
+    if record.named(name):  # its data can never change
+        name = f"{name}-{_render(app, inputs, settings)}"
+    data = {"inputs": inputs.to_json(), "template": _template(app, inputs, number, settings)}
+    return Release(number=number, name=name, inputs=inputs, ref=inputs.image.ref, data=data)
+
+
+def _known(app: AIApp, record: Ledger, inputs: Inputs, settings: Settings) -> Release | None:
+    """Return the release on record that is made of `inputs`.
+
+    One that never served counts while this operator renders it as it stands there: an administrator's repair, such as
+    another fetch image, reaches a release that cannot start.
+    """
+    same = [release for release in record.releases if release.inputs.identity == inputs.identity]
+    served = [release for release in same if release.released]
+    if served:
+        return max(served, key=lambda release: release.last_used)
+    return next((release for release in same if _rendered_alike(app, release, settings)), None)
+
+
+def _rendered_alike(app: AIApp, release: Release, settings: Settings) -> bool:
+    rendered = _template(app, release.inputs, release.number, settings)
+    # By its name too: what the API server made of a template may never bring one release after another.
+    return release.template == rendered or release.name.endswith(f"-{_render(app, release.inputs, settings)}")
+
+
+def _render(app: AIApp, inputs: Inputs, settings: Settings) -> str:
+    """Return ten hex digits that tell how the pods of any revision are rendered."""
+    return digest_of(_template(app, inputs, 0, settings))[:10]
+
+
+def _template(app: AIApp, inputs: Inputs, number: int, settings: Settings) -> Manifest:
     reference = ImageReference.parse(inputs.image.ref)
     cargo = Cargo(
         revision=number,
@@ -190,8 +228,7 @@ def _find_or_make(app: AIApp, record: Ledger, inputs: Inputs, settings: Settings
         image_digest=inputs.image.digest,
         model=inputs.model,
     )
-    data = {"inputs": inputs.to_json(), "template": pod_template(app, cargo, settings)}
-    return Release(number=number, name=name, inputs=inputs, ref=inputs.image.ref, data=data)
+    return pod_template(app, cargo, settings)
 
 
 def _image_source(app: AIApp, record: Ledger) -> Release | None:

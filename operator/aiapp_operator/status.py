@@ -1,6 +1,7 @@
 """The status of an AIApp: a projection of what the cluster holds, computed again in every run. Pure."""
 
 from datetime import datetime
+from typing import Final
 
 from aiapp_operator.api.v1alpha1 import AIApp, ServiceType
 from aiapp_operator.children.metadata import selector
@@ -8,6 +9,9 @@ from aiapp_operator.conditions import Situation, judge
 from aiapp_operator.ledger import Release, format_time
 from aiapp_operator.releases import Decision
 from aiapp_operator.state import Manifest
+
+RECORDED: Final = ("active", "candidate", "image")
+"""Fields that say what ControllerRevisions say."""
 
 
 def project(situation: Situation, url: str, now: datetime) -> Manifest:
@@ -27,6 +31,12 @@ def project(situation: Situation, url: str, now: datetime) -> Manifest:
     }
     replicas = situation.deployment.get("status", {}).get("replicas", 0)
     return {field: value for field, value in status.items() if value} | {"replicas": replicas}
+
+
+def without_records(new: Manifest, old: Manifest) -> Manifest:
+    """Return the new status with the old releases: what is not on record did not happen yet."""
+    rest = {field: value for field, value in new.items() if field not in RECORDED}
+    return rest | {field: old[field] for field in RECORDED if field in old}
 
 
 def latest(decision: Decision | None, old: Manifest, now: datetime) -> Manifest:

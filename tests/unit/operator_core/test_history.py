@@ -1,14 +1,16 @@
 """When a rollout is complete, what is kept of it, and how an older release comes back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from aiapp_operator.ledger import Ledger, read
+from aiapp_operator.plan import after_refusals, plan
 from aiapp_operator.releases import Questions
-from aiapp_operator.state import Manifest, ObjectId
-from stand_ins.app_cluster import AppCluster, serving_cluster, without
-from stand_ins.pod_status import ended
+from aiapp_operator.state import Manifest, ObjectId, Problem, Severity
+from stand_ins.app_cluster import SETTINGS, AppCluster, serving_cluster, without
+from stand_ins.pod_status import ended, waiting
 
 NEITHER = Questions(ask_image=False, ask_model=False)
 
@@ -81,6 +83,84 @@ class TestWhenARolloutIsComplete:
         planned = cluster.run()
         assert cluster.app["status"]["active"]["releasedTime"] == released
         assert "ControllerRevision" not in [manifest["kind"] for manifest in planned.apply]
+
+    def test_its_time_is_the_deployments_own_and_so_the_same_in_every_run(self) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        cluster.let_pods_start()
+        done = {"type": "Progressing", "reason": "NewReplicaSetAvailable", "lastUpdateTime": "2026-11-23T12:00:07Z"}
+        cluster.deployment["status"]["conditions"] = [done]
+        cluster.wait(minutes=5)
+        cluster.run()
+        assert cluster.app["status"]["active"]["releasedTime"] == "2026-11-23T12:00:07Z"
+
+    def test_it_is_told_once_and_only_when_it_is_on_record(self) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        cluster.let_pods_start()
+        (name,) = cluster.revisions
+        refusals = [(ObjectId("ControllerRevision", name), Problem(Severity.WAITING, "Refused", "denied"))]
+        statuses = []
+        for _ in range(2):
+            before = cluster.observed
+            refused = after_refusals(plan(before, cluster.settings, cluster.now), before, refusals, cluster.now)
+            assert "Released" not in [event.reason for event in refused.events]
+            cluster.app["status"] = refused.status
+            statuses.append(refused.status)
+            cluster.wait()
+        assert statuses[0] == statuses[1]
+        assert "active" not in cluster.app["status"]
+        assert [event.reason for event in cluster.run().events] == ["Released"]
+        assert cluster.run().events == ()
+
+
+class TestAnAdministratorsRepair:
+    def test_reaches_a_release_that_never_served_as_one_more_revision(self) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        cluster.start_one_pod(**waiting("ErrImagePull", "not found", container="fetch"))
+        cluster.settings = replace(SETTINGS, fetch_image="contoso.azurecr.io/aiapp-serving:repaired")
+        cluster.run()
+        assert cluster.running == "2"
+        (fetch,) = cluster.deployment["spec"]["template"]["spec"]["initContainers"]
+        assert fetch["image"] == "contoso.azurecr.io/aiapp-serving:repaired"
+        first, second = cluster.ordered_revisions
+        assert second["metadata"]["name"].startswith(f"{first['metadata']['name']}-")
+        assert second["data"]["inputs"] == first["data"]["inputs"]
+        cluster.run()
+        assert numbers(cluster) == [1, 2]
+
+    def test_taken_back_brings_back_the_first(self) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        cluster.settings = replace(SETTINGS, trust_config_map="aiapp-trust")
+        cluster.run()
+        cluster.settings = SETTINGS
+        cluster.run()
+        assert cluster.running == "1"
+
+    def test_never_brings_one_revision_after_another_whatever_the_api_server_keeps_of_it(self) -> None:
+        cluster = AppCluster()
+        for _ in range(4):
+            cluster.run()
+            for revision in cluster.revisions.values():
+                revision["data"]["template"]["spec"].pop("enableServiceLinks", None)
+        assert numbers(cluster) == [1, 2]
+
+    def test_leaves_a_release_that_served_as_it_is(self) -> None:
+        cluster = serving_cluster()
+        cluster.settings = replace(SETTINGS, fetch_image="contoso.azurecr.io/aiapp-serving:repaired")
+        cluster.pods[0]["status"] = waiting("ErrImagePull", "not found", container="fetch")
+        cluster.run()
+        assert cluster.running == "1"
+
+    def test_is_none_while_another_tag_of_the_same_image_is_rolled_out(self) -> None:
+        cluster = AppCluster()
+        cluster.run()
+        cluster.contents["contoso.azurecr.io/digits:1.4.2"] = cluster.app["spec"]["image"]
+        cluster.edit(image="contoso.azurecr.io/digits:1.4.2")
+        cluster.run()
+        assert cluster.running == "1"
 
 
 class TestWhatIsKept:

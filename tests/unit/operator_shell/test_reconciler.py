@@ -151,6 +151,19 @@ async def test_no_deployment_runs_a_release_that_has_no_record() -> None:
     assert fresh.condition("UpToDate") == ("False", "Refused")
 
 
+async def test_a_record_whose_annotations_are_refused_holds_up_nothing_else(settled: Bench) -> None:
+    (record,) = settled.api.all_of("ControllerRevision")
+    path = RESOURCES["ControllerRevision"].path(KEY.namespace, record["metadata"]["name"])
+    settled.api.refuses[("PATCH", path)] = (403, "not allowed")
+    deployment = settled.api.of("Deployment")
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 2)
+    deployment["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = "edited"
+    settled.api.put({**deployment, "status": {**counts, "observedGeneration": 9}})
+    await settled.run()
+    assert settled.condition("UpToDate") == ("False", "Refused")
+    assert ("PATCH", DEPLOYMENT) in settled.api.writes
+
+
 async def test_an_api_server_that_is_away_is_told_and_tried_again_with_back_off() -> None:
     bench = Bench()
     bench.app()

@@ -21,6 +21,7 @@ from demo.record import Record
 
 CLUSTER_NAME: Final = "demo"
 RECORD: Final = ROOT / "build" / "demo.json"
+UNUSABLE: Final = 2
 INTERRUPTED: Final = 130
 
 
@@ -31,7 +32,7 @@ def main() -> int:
         machine = inspect(os.environ)
     except ValueError as error:
         narrator.fail(StoryError(str(error), "make demo CLUSTER=auto"))
-        return 2
+        return UNUSABLE
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     record = Record(backend=machine.choice.backend if machine.choice else "none")
@@ -41,7 +42,7 @@ def main() -> int:
     except StoryError as error:
         record.error, status = str(error), 1
         narrator.fail(error)
-    except (ToolchainError, RuntimeError, TimeoutError, OSError, subprocess.CalledProcessError) as error:
+    except (ToolchainError, RuntimeError, ValueError, OSError, subprocess.CalledProcessError) as error:
         record.error, status = _words(error), 1
         narrator.fail(StoryError(record.error, "KEEP=1 make demo, then look around"))
     except KeyboardInterrupt:

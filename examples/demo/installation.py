@@ -14,7 +14,7 @@ from azure.storage.blob import BlobServiceClient
 from cluster import blobstore, images
 from cluster.kubectl import PULL_SECRET, TRUST_CONFIG_MAP
 from cluster.protocol import Cluster
-from demo.machine import ROOT
+from demo.machine import CONNECTION_STRING, ROOT
 from demo.narration import Narrator, StoryError
 from demo.patience import Waiting
 
@@ -22,7 +22,6 @@ CHART: Final = ROOT / "charts" / "aiapp-operator"
 RELEASE: Final = "aiapp"
 CONTAINER: Final = "models"
 PREFIX: Final = "digits"
-CONNECTION_STRING: Final = "AZURE_STORAGE_CONNECTION_STRING"
 INSTALL_SECONDS: Final = 180.0
 READY: Final = "{.items[0].status.conditions[?(@.type=='Available')].status}"
 

@@ -17,10 +17,16 @@ LOOK_SECONDS: Final = 1.5
 """Docker may take its time to answer; what the demo says first may not."""
 NEEDED_GB: Final = 6
 """Peak of a first run: the compiler's caches (4 GB for Kubernetes alone), packages, images."""
+CONNECTION_STRING: Final = "AZURE_STORAGE_CONNECTION_STRING"
+NEEDED_OF_YOURS: Final = {
+    "REGISTRY": "HOST/PREFIX, where the images go",
+    CONNECTION_STRING: "..., of a blob account where the models go",
+}
+"""What a cluster of the user's own does not bring with it."""
 WAYS_ON: Final = (
     "as root on Linux:        sudo make demo                               a Kubernetes node of its own",
     "with Docker running:     make demo                                    a kind cluster",
-    "with a cluster of yours: make demo CLUSTER=context:NAME REGISTRY=HOST/PREFIX",
+    f"with a cluster of yours: make demo CLUSTER=context:NAME REGISTRY=HOST/PREFIX {CONNECTION_STRING}='...'",
 )
 
 
@@ -45,9 +51,12 @@ def inspect(env: Mapping[str, str]) -> Machine:
     """Look at this machine, in less than two seconds.
 
     Raises:
-        ValueError: CLUSTER names no kind of cluster.
+        ValueError: CLUSTER names no kind of cluster, or one of yours without what it needs.
     """
     wanted = backends.wanted_backend(environment=env)
+    missing = [f"{name}={what}" for name, what in NEEDED_OF_YOURS.items() if not env.get(name)]
+    if wanted.startswith("context:") and missing:
+        raise ValueError(f"CLUSTER={wanted} also needs {' and '.join(missing)}")
     found = _quickly_seen()
     choice, why_not = None, ""
     try:

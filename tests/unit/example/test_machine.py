@@ -57,3 +57,15 @@ def test_docker_that_hangs_does_not_delay_the_first_words(monkeypatch: pytest.Mo
 def test_an_unknown_cluster_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="minikube"):
         inspect({"CLUSTER": "minikube"})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param({}, "REGISTRY=HOST/PREFIX, .* and AZURE_STORAGE_CONNECTION_STRING=", id="neither"),
+        pytest.param({"REGISTRY": "contoso.azurecr.io"}, "needs AZURE_STORAGE_CONNECTION_STRING=", id="no account"),
+    ],
+)
+def test_a_cluster_of_ones_own_needs_a_registry_and_a_blob_account(given: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        inspect({"CLUSTER": "context:aks1", **given})

@@ -5,7 +5,7 @@ import sys
 
 import kopf
 
-from aiapp_operator.handlers import Handlers, kopf_settings
+from aiapp_operator.handlers import Handlers, kopf_settings, quiet_logs
 from aiapp_operator.settings import Settings
 
 
@@ -16,6 +16,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"aiapp-operator: {error}")
     kopf.configure(log_format=kopf.LogFormat.JSON if settings.log_format == "json" else kopf.LogFormat.FULL)
+    quiet_logs()
     kopf.run(
         registry=Handlers(settings).registry(),
         settings=kopf_settings(),

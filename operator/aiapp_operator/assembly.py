@@ -9,6 +9,7 @@ from typing import Final
 
 from aiapp_operator import metrics
 from aiapp_operator.act import Actor
+from aiapp_operator.errors import NotFoundError, WaitingError
 from aiapp_operator.kube import Kube
 from aiapp_operator.observe import Observer
 from aiapp_operator.patience import Patience
@@ -90,7 +91,13 @@ async def served(kube: Kube) -> None:
         OperatorError: naming the first kind that is not.
     """
     for kind in WATCHED_KINDS:
-        await kube.probe(kind)
+        try:
+            await kube.probe(kind)
+        except NotFoundError as error:
+            words = f"the API server does not know {kind} objects: install the chart's CustomResourceDefinition"
+            raise NotFoundError(error.reason, words) from error
+        except WaitingError as error:
+            raise WaitingError(error.reason, f"{kind} objects cannot be listed: {error.message}") from error
 
 
 def _jitter() -> float:

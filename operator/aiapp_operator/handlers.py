@@ -75,7 +75,7 @@ class Handlers:
             await served(kube)
         except OperatorError as error:
             await kube.close()
-            raise kopf.TemporaryError(f"waiting for the API server: {error}", delay=5) from error
+            raise kopf.TemporaryError(f"not started yet: {error}", delay=5) from error
         self._operator = Operator(kube, self._settings)
         self._operator.start()
 

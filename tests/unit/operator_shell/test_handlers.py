@@ -94,8 +94,13 @@ async def test_the_start_waits_until_every_kind_is_served() -> None:
     api = MemoryApi()
     await served(api)
     assert len(api.requests) == len(assembly.WATCHED_KINDS)
-    api.refuses[("GET", "/apis/aiapp.dev/v1alpha1/aiapps")] = (404, "no such resource: is the CRD installed?")
-    with pytest.raises(OperatorError, match="is the CRD installed"):
+    api.refuses[("GET", "/apis/aiapp.dev/v1alpha1/aiapps")] = (404, "404 page not found")
+    with pytest.raises(
+        OperatorError, match="does not know AIApp objects: install the chart's CustomResourceDefinition"
+    ):
+        await served(api)
+    api.refuses[("GET", "/apis/aiapp.dev/v1alpha1/aiapps")] = (403, "forbidden: user cannot list")
+    with pytest.raises(OperatorError, match="AIApp objects cannot be listed: forbidden: user cannot list"):
         await served(api)
 
 

@@ -45,9 +45,13 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     # kopf ends the process after the last of these; an API server that is away longer is no reason to.
     settings.networking.error_backoffs = [1, 1, 2, 3, 5] + [10] * 100_000
-    for name in ("kopf.objects", "azure"):  # one line per event, and several per request, otherwise
-        logging.getLogger(name).setLevel(logging.WARNING)
     return settings
+
+
+def quiet_logs() -> None:
+    """Leave out what is written for every event, every probe and every request to a store."""
+    for name in ("kopf.objects", "kopf.activities.probe", "aiohttp.access", "azure"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class Handlers:

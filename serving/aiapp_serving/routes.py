@@ -34,10 +34,12 @@ def version() -> Response:
 def score() -> Response:
     """Answer `{"result": run(input)}` to `{"input": ...}`."""
     scorer = _scorer()
-    given = _input()
+    _check_kind_of_body()
     try:
-        with _service().turn():
-            result = scorer.run(given)
+        with _service().admitted(_size_of_body()):
+            given = _input()
+            with _service().turn():
+                result = scorer.run(given)
     except InvalidInput as error:
         abort(422, str(error)[:2000])
     except Busy:
@@ -48,12 +50,21 @@ def score() -> Response:
         raise TypeError("run() returned what JSON cannot hold; use lists, objects, text, finite numbers") from error
 
 
-def _input() -> Any:
+def _check_kind_of_body() -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset not in {"utf-8", "utf8", "us-ascii"}:
         abort(415, "send the body as JSON, with the header Content-Type: application/json")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         abort(415, "send the body as it is, without Content-Encoding")
+
+
+def _size_of_body() -> int:
+    """Return how many bytes the body will take at most: one that does not say so may be as large as any."""
+    largest = _settings().max_body_bytes
+    return largest if request.content_length is None else min(request.content_length, largest)
+
+
+def _input() -> Any:
     body = request.get_data(cache=False)
     if len(body) > _settings().max_body_bytes:
         abort(413, f"the body is larger than {_settings().max_body_bytes} bytes")

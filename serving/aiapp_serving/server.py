@@ -29,7 +29,7 @@ LINGER_SECONDS: Final = 3.0
 DRAIN_LIMIT_SECONDS: Final = 40
 """How long a request that is being answered may take after that; pods live 60 s from their preStop on."""
 SPARE_THREADS: Final = 32
-"""Beside those that score or wait: for probes, and for clients that send their body slowly."""
+"""Beside those that are admitted, whose bodies may come slowly: for probes, and for telling others to come again."""
 HEADER_MILLISECONDS: Final = 10_000
 
 

@@ -12,11 +12,14 @@ from typing import Final
 from aiapp_models.errors import Reason, SourceError
 from aiapp_serving.errors import ScriptError
 from aiapp_serving.scoring import Scorer, load_scorer, prepare
+from aiapp_serving.settings import MAX_BODY_BYTES
 from aiapp_serving.termination import leave_last_word
 
 LOG = logging.getLogger("aiapp.serve")
 MAX_WAITING: Final = 96
 """Requests that may wait to be scored; one more is told to come again."""
+MAX_ADMITTED_BYTES: Final = 4 * MAX_BODY_BYTES
+"""Bodies of all requests that wait or are scored; as Python objects they take several times as much memory."""
 
 
 class Busy(Exception):  # noqa: N818
@@ -33,22 +36,35 @@ class ScoringService:
         self.scorer: Scorer | None = None
         self._script = script
         self._scoring = threading.BoundedSemaphore(threads)
-        self._admitted = threading.BoundedSemaphore(threads + MAX_WAITING)
+        self._most_admitted = threads + MAX_WAITING
+        self._lock = threading.Lock()  # guards the two below
+        self._admitted = 0
+        self._admitted_bytes = 0
+
+    @contextmanager
+    def admitted(self, size: int) -> Iterator[None]:
+        """Hold a place in the line for a request whose body has `size` bytes; entered before the body is read.
+
+        Raises:
+            Busy: the line is too long, or too many bytes are in it.
+        """
+        with self._lock:
+            if self._admitted == self._most_admitted or self._admitted_bytes + size > MAX_ADMITTED_BYTES:
+                raise Busy
+            self._admitted += 1
+            self._admitted_bytes += size
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._admitted -= 1
+                self._admitted_bytes -= size
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until it is this request's turn to be scored.
-
-        Raises:
-            Busy: the line is too long.
-        """
-        if not self._admitted.acquire(blocking=False):
-            raise Busy
-        try:
-            with self._scoring:
-                yield
-        finally:
-            self._admitted.release()
+        """Wait until it is this request's turn to be scored."""
+        with self._scoring:
+            yield
 
     def load(self) -> None:
         """Read score.py and call its `init`.

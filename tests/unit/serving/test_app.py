@@ -1,5 +1,6 @@
 """What the runtime answers."""
 
+import io
 import json
 import logging
 import threading
@@ -187,12 +188,53 @@ def test_too_many_waiting_requests_are_refused_and_probes_still_pass(
 ) -> None:
     monkeypatch.setattr(service_module, "MAX_WAITING", 0)
     app = client(echo)
-    with app.application.extensions["aiapp"][1].turn():
+    with app.application.extensions["aiapp"][1].admitted(0):
         answer = app.post("/score", json={"input": 1})
         assert_problem(answer, 503, "waiting already")
         assert int(answer.headers["Retry-After"]) > 0
         assert app.get("/version").status_code == 200
     assert app.post("/score", json={"input": 1}).status_code == 200
+
+
+class Unread(io.RawIOBase):
+    """A body that nobody may read."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: object) -> int:
+        raise AssertionError("the body is read before the request is admitted")
+
+
+@pytest.mark.parametrize(
+    "length", [{"CONTENT_LENGTH": "900"}, {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}]
+)
+def test_too_many_bytes_are_refused_unread_and_probes_still_pass(
+    length: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread = {"wsgi.input": Unread(), "CONTENT_TYPE": "application/json", **length}
+    monkeypatch.setattr(service_module, "MAX_ADMITTED_BYTES", 1000)
+    app = client(echo)
+    with app.application.extensions["aiapp"][1].admitted(101):
+        answer = app.post("/score", environ_overrides=unread)
+        assert_problem(answer, 503, "waiting already")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert app.post("/score", json={"input": 1}).status_code == 200
+        assert app.get("/version").status_code == 200
+    assert app.post("/score", environ_overrides=unread).status_code == 500  # with room for it, it is read
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b"{}", 422), (b'{"input": 1}', 200)])
+def test_an_answered_request_gives_its_place_back(body: bytes, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "MAX_WAITING", 0)
+    monkeypatch.setattr(service_module, "MAX_ADMITTED_BYTES", len(body))
+    app = client(echo)
+    for _ in range(3):
+        assert app.post("/score", data=body, content_type="application/json").status_code == status
+
+
+def test_the_largest_body_allowed_finds_room() -> None:
+    assert ServeSettings("", 0, Path("score.py")).max_body_bytes <= service_module.MAX_ADMITTED_BYTES
 
 
 def test_as_many_are_scored_at_a_time_as_was_said_and_the_others_wait() -> None:

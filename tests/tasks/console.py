@@ -36,8 +36,16 @@ def python_path() -> dict[str, str]:
 
 
 def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> int:
-    """Run a command in the checkout, its output going straight through; return its exit status."""
-    return subprocess.run([str(part) for part in command], cwd=ROOT, env=env or python_path(), check=False).returncode
+    """Run a command in the checkout, its output going straight through; return its exit status.
+
+    Ctrl-C reaches the command too. It is waited for, because it takes down what it started before it ends.
+    """
+    with subprocess.Popen([str(part) for part in command], cwd=ROOT, env=env or python_path()) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def run_quietly(what: str, command: Sequence[str | Path]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from aiapp_models import contract
-from aiapp_operator import kube
+from aiapp_operator import assembly, kube
 from aiapp_operator.settings import Settings
 
 CHART = Path(__file__).resolve().parents[3] / "charts/aiapp-operator"
@@ -27,7 +27,7 @@ RIGHTS = {
     "aiapps/status": {"update"},
     "aiapps/finalizers": {"update"},
     "deployments": WATCHED_AND_APPLIED,
-    "controllerrevisions": WATCHED_AND_APPLIED,
+    "controllerrevisions": WATCHED_AND_APPLIED - {"get", "watch"},
     "services": WATCHED_AND_APPLIED,
     "serviceaccounts": WATCHED_AND_APPLIED,
     "poddisruptionbudgets": WATCHED_AND_APPLIED,
@@ -112,6 +112,8 @@ def test_the_operator_has_the_rights_that_its_api_needs_and_no_more() -> None:
     rights = {resource: set(rule["verbs"]) for rule in role["rules"] for resource in rule["resources"]}
     assert rights == RIGHTS
     assert {resource.plural for resource in kube.RESOURCES.values()} - set(rights) == {"secrets"}
+    watched = {kube.RESOURCES[kind].plural for kind in assembly.WATCHED_KINDS}
+    assert {resource for resource, verbs in rights.items() if "watch" in verbs} == watched
 
 
 def test_the_groups_are_those_of_the_kinds() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiapp_models import contract
 from aiapp_models.errors import Reason as ModelReason
+from aiapp_operator.masking import masked
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, Severity
 
@@ -24,11 +25,6 @@ MESSAGE_LENGTH: Final = 600
 
 _OWN_WORDS: Final = re.compile(rf"(?P<reason>{'|'.join(ModelReason)}): (?P<sentence>.+)", re.DOTALL)
 _BACK_OFF: Final = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
-_SECRETS: Final = re.compile(
-    r"(?i)((?:AccountKey|SharedAccessKey|SharedAccessSignature|sig|password|passwd|token|secret)\s*[=:]\s*"
-    r"|Authorization:\s*)(?:(?:Bearer|Basic)\s+)?[^\s;&,'\"]+"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +181,7 @@ def no_capacity(pod: Manifest) -> Problem | None:
 
 def excerpt(text: str) -> str:
     """Return somebody else's words on one line, not too long, and without what looks like a secret."""
-    line = _SECRETS.sub(lambda match: f"{match[1] or ''}***", " ".join(text.split()))
+    line = masked(" ".join(text.split()))
     return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 3]}..."
 
 
@@ -198,7 +194,8 @@ def _own_words(container: _Container) -> Problem | None:
 
 def _last_line(ended: Manifest) -> str:
     # A log's last line is the one that says it: Python's tracebacks end with the exception.
-    lines = [line for line in ended.get("message", "").splitlines() if line.strip()]
+    # A secret of several lines is found only in the whole text.
+    lines = [line for line in masked(ended.get("message", "")).splitlines() if line.strip()]
     return lines[-1] if lines else "it left no message"
 
 

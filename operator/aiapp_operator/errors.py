@@ -17,7 +17,6 @@ from aiapp_operator.state import Problem, Severity
 class Reason(StrEnum):
     """Reasons that the registry, Secrets and the API server give; each has its entry in the docs."""
 
-    IMAGE_INVALID = "ImageInvalid"  # spec.image cannot be read
     IMAGE_NOT_FOUND = "ImageNotFound"  # the registry has no such repository, tag or digest
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"  # the registry refuses these credentials, or anonymous access
     REGISTRY_REFUSED = "RegistryRefused"  # the registry answers something that is not followed

@@ -119,19 +119,25 @@ class Release:
         return f"revision {self.number} ({self.contents})"
 
     @classmethod
-    def read(cls, revision: Manifest) -> Self:
-        """Read a ControllerRevision of ours."""
-        metadata, data = revision["metadata"], revision["data"]
-        annotations = metadata.get("annotations", {})
-        inputs = Inputs.from_json(data["inputs"])
-        released = annotations.get(contract.ANNOTATION_RELEASED)
+    def read(cls, revision: Manifest) -> Self | None:
+        """Read a ControllerRevision of ours; None for one that no operator made. What cannot be read is not there."""
+        metadata, data = revision["metadata"], revision.get("data") or {}
+        annotations = metadata.get("annotations") or {}
+        try:
+            inputs = Inputs.from_json(data["inputs"])
+            short_image(inputs.image.ref)
+            template = data["template"]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+        if not isinstance(inputs.config, dict) or not isinstance(template, dict):
+            return None
         return cls(
             number=revision["revision"],
             name=metadata["name"],
             inputs=inputs,
-            ref=annotations.get(contract.ANNOTATION_IMAGE, inputs.image.ref),
+            ref=_image(annotations.get(contract.ANNOTATION_IMAGE)) or inputs.image.ref,
             data=data,
-            released=datetime.fromisoformat(released) if released else None,
+            released=_time(annotations.get(contract.ANNOTATION_RELEASED)),
             live=revision,
         )
 
@@ -175,11 +181,13 @@ class Ledger:
 
 def read(app: Manifest, children: Mapping[ObjectId, Manifest], revisions: Sequence[Manifest]) -> Ledger:
     """Return the record of `app`; what another AIApp controls is no part of it."""
-    mine = [Release.read(revision) for revision in revisions if _is_record(revision, app["metadata"]["uid"])]
+    # Without a controller it comes from a restored backup and is ours again.
+    mine = [revision for revision in revisions if controller_uid(revision) in (app["metadata"]["uid"], None)]
+    releases = [release for revision in mine if (release := Release.read(revision))]
     deployment = children.get(ObjectId("Deployment", app["metadata"]["name"]), {})
     number = deployment.get("metadata", {}).get("annotations", {}).get(contract.ANNOTATION_REVISION, "0")
     return Ledger(
-        releases=tuple(sorted(mine, key=lambda release: release.number)),
+        releases=tuple(sorted(releases, key=lambda release: release.number)),
         running=int(number) if number.isdecimal() else 0,
     )
 
@@ -207,6 +215,17 @@ def format_time(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _is_record(revision: Manifest, uid: str) -> bool:
-    # Without a controller it comes from a restored backup and is ours again.
-    return controller_uid(revision) in (uid, None) and {"inputs", "template"} <= (revision.get("data") or {}).keys()
+def _image(ref: str | None) -> str | None:
+    try:
+        short_image(ref or "")
+    except ValueError:
+        return None
+    return ref
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return time if time.tzinfo else None

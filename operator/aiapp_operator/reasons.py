@@ -64,7 +64,6 @@ _OWN: Final[dict[Reason, str]] = {
 }
 
 _SOURCES: Final[dict[SourceReason, str]] = {
-    SourceReason.IMAGE_INVALID: "spec.image is no image reference.",
     SourceReason.IMAGE_NOT_FOUND: "The registry has no such repository, tag or digest.",
     SourceReason.REGISTRY_UNAUTHORIZED: "The registry refuses the credentials, or anonymous access.",
     SourceReason.REGISTRY_REFUSED: "The registry answers something that the operator does not follow.",

@@ -80,9 +80,7 @@ class Sources:
         """Resolve spec.modelVersion in spec.modelSource."""
         return await self._answer(Stream.MODEL, self._model, app)
 
-    async def _answer(
-        self, stream: Stream, question: Callable[[Manifest], Awaitable[A | Problem]], app: Manifest
-    ) -> A | Problem:
+    async def _answer(self, stream: Stream, question: Callable[[Manifest], Awaitable[A]], app: Manifest) -> A | Problem:
         answer: A | Problem
         try:
             async with self._turn(stream, app["metadata"]["namespace"]), asyncio.timeout(DEADLINE_SECONDS):
@@ -117,12 +115,9 @@ class Sources:
         finally:
             turn.release()
 
-    async def _image(self, app: Manifest) -> ResolvedImage | Problem:
+    async def _image(self, app: Manifest) -> ResolvedImage:
         text = app["spec"]["image"]
-        try:
-            reference = ImageReference.parse(text)
-        except ValueError as error:
-            return Problem(Severity.STALLED, Reason.IMAGE_INVALID, f"spec.image {error}")
+        reference = ImageReference.parse(text)
         if reference.digest:
             return ResolvedImage(text, reference.digest)
         names = [secret["name"] for secret in app["spec"].get("imagePullSecrets", ())]
@@ -133,7 +128,7 @@ class Sources:
             raise WaitingError(Reason.SECRET_INVALID, str(error)) from None
         return ResolvedImage(text, await self._registry.digest(reference, fitting))
 
-    async def _model(self, app: Manifest) -> ResolvedModel | Problem:
+    async def _model(self, app: Manifest) -> ResolvedModel:
         spec = app["spec"]
         source, version = spec["modelSource"], spec["modelVersion"]
         name = source["credentials"].get("secretRef", {}).get("name")

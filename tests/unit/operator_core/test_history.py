@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -223,6 +224,41 @@ class TestWhatIsKept:
         cluster.run()
         (revision,) = cluster.revisions.values()
         assert revision["metadata"]["ownerReferences"][0]["uid"] == cluster.app["metadata"]["uid"]
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            None,
+            [],
+            {},
+            {"inputs": {}, "template": {}},
+            {"inputs": [], "template": {}},
+            {"inputs": {"image": {"ref": "digits", "digest": "sha256:1"}, "config": {}}, "template": {}},
+            {"inputs": {"image": {"ref": "c.io/digits:1", "digest": "sha256:1"}, "config": []}, "template": {}},
+            {"inputs": {"image": {"ref": "c.io/digits:1", "digest": "sha256:1"}, "config": {}}, "template": "x"},
+            {"inputs": {"image": {"ref": 1, "digest": 1}, "config": {}, "model": {"version": "1"}}, "template": {}},
+        ],
+        ids=repr,
+    )
+    def test_a_record_that_no_operator_made_is_not_there(self, data: Any) -> None:
+        cluster = serving_cluster()
+        (revision,) = cluster.revisions.values()
+        cluster.revisions["by-hand"] = {**revision, "metadata": {**revision["metadata"], "name": "by-hand"}}
+        cluster.revisions["by-hand"]["revision"] = 7
+        cluster.revisions["by-hand"]["data"] = data
+        cluster.run()
+        assert numbers(cluster) == [1]
+
+    def test_annotations_that_cannot_be_read_are_written_again(self) -> None:
+        cluster = serving_cluster()
+        (revision,) = cluster.revisions.values()
+        for time in ("soon", "2026-11-23T12:00:00"):
+            revision["metadata"]["annotations"] |= {"aiapp.dev/released-time": time, "aiapp.dev/image": "digits"}
+            cluster.run()
+            (revision,) = cluster.revisions.values()
+            assert revision["metadata"]["annotations"]["aiapp.dev/image"] == cluster.app["spec"]["image"]
+            assert revision["metadata"]["annotations"]["aiapp.dev/released-time"].endswith("Z")
+        assert numbers(cluster) == [1]
 
     def test_records_of_another_app_are_not_ours(self) -> None:
         cluster = serving_cluster()

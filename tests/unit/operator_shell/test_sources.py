@@ -112,12 +112,6 @@ async def test_a_model_secret_without_a_usable_key_is_named_by_the_store() -> No
     assert "hunter2" not in problem.message
 
 
-async def test_an_unreadable_image_is_the_users_to_edit() -> None:
-    problem = await Sources(Secrets({}), Images(), SETTINGS).image(_app(image="digits"))
-    assert isinstance(problem, Problem)
-    assert (problem.severity, problem.reason) == (Severity.STALLED, "ImageInvalid")
-
-
 async def test_an_api_server_that_is_away_is_transient() -> None:
     sources = Sources(Secrets(TransientError("ApiUnavailable", "etcd is away")), Images(), SETTINGS)
     problem = await sources.image(_app(imagePullSecrets=[{"name": "acr"}]))

@@ -149,7 +149,8 @@ def sources_resolved(situation: Situation) -> Verdict:
     """Image and model are known by their digests."""
     decision = situation.decision
     if decision is None:
-        return Verdict("Unknown", Reason.INVALID_SPEC, "the spec cannot be read, so nothing was asked")
+        reason = situation.blocked.reason if situation.blocked else Reason.INVALID_SPEC
+        return Verdict("Unknown", reason, "nothing was asked, as what stands in the way comes first")
     if decision.problem:
         return Verdict("False", decision.problem.reason, decision.problem.message)
     if decision.resolved and decision.image:

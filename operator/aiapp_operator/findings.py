@@ -36,6 +36,15 @@ def read_spec(app: Manifest) -> AIApp | Problem:
     return parsed
 
 
+def predecessor(observed: Observed) -> Problem | None:
+    """Objects of a deleted AIApp of this name are still there; they go by themselves, a load balancer last."""
+    if not observed.leaving:
+        return None
+    kind, name = max(observed.leaving)  # a Service comes late in the alphabet, and may take minutes
+    words = f"{kind} {name} of the AIApp of this name that was deleted is still being deleted; it is waited for"
+    return Problem(Severity.TRANSIENT, SourceReason.NAME_CONFLICT, words)
+
+
 def name_conflict(observed: Observed) -> Problem | None:
     """An object of somebody else has a name that a child needs; it is never taken by force.
 

@@ -10,7 +10,7 @@ from aiapp_models.contract import LABEL_INSTANCE, LABEL_MANAGED_BY, MANAGED_BY
 from aiapp_operator import releases
 from aiapp_operator.api.v1alpha1 import KIND
 from aiapp_operator.children import expected
-from aiapp_operator.errors import NotFoundError, Reason, TransientError
+from aiapp_operator.errors import NotFoundError
 from aiapp_operator.kube import Kube
 from aiapp_operator.patience import Patience
 from aiapp_operator.sources import Sources
@@ -31,20 +31,21 @@ class Observer:
         self._patience = patience
 
     async def look(self, app: Manifest, now: datetime) -> tuple[Observed, Sequence[Stream]]:
-        """Return what the cluster holds for the app, with answers that are still good, and the sources to ask.
-
-        Raises:
-            TransientError: a child still belongs to an AIApp of this name that was deleted.
-        """
-        found = await self._objects(app)
+        """Return what the cluster holds for the app, with answers that are still good, and the sources to ask."""
+        found, records = await self._objects(app), await self._revisions(app)
         ours = {child: manifest for child, manifest in found.items() if _is_ours(manifest, app)}
+        leaving = [manifest for manifest in (*found.values(), *records) if _was_of_a_predecessor(manifest, app)]
+        uid = app["metadata"]["uid"]
         observed = Observed(
             app=app,
             children=ours,
             pods=self._view.pods(key_of(app)),
-            revisions=await self._revisions(app),
+            revisions=tuple(record for record in records if _controller(record).get("uid", uid) == uid),
             occupied=frozenset(found.keys() - ours.keys()),
+            leaving=frozenset(ObjectId(manifest["kind"], manifest["metadata"]["name"]) for manifest in leaving),
         )
+        if leaving:
+            return observed, ()
         questions = releases.unresolved(app, observed.children, observed.revisions, observed.pods)
         wanted = [stream for stream, ask in zip(Stream, questions, strict=True) if ask]
         kept = {s: answer for s in wanted if (answer := self._patience.kept(key_of(app), s, _asked_for(app), now))}
@@ -96,16 +97,22 @@ def _asked_for(app: Manifest) -> tuple[str, int]:
     return app["metadata"]["uid"], app["metadata"]["generation"]
 
 
+def _controller(manifest: Manifest) -> Manifest:
+    owners = manifest["metadata"].get("ownerReferences", ())
+    return next((owner for owner in owners if owner.get("controller")), {})
+
+
 def _is_ours(manifest: Manifest, app: Manifest) -> bool:
     """Tell whether the app controls the object, or may adopt it: it has our labels and nobody controls it."""
-    metadata = manifest["metadata"]
-    owner = next((owner for owner in metadata.get("ownerReferences", ()) if owner.get("controller")), None)
-    if owner is None:
-        labels = metadata.get("labels") or {}
+    owner = _controller(manifest)
+    if not owner:
+        labels = manifest["metadata"].get("labels") or {}
         return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_INSTANCE) == app["metadata"]["name"]
-    if owner["uid"] == app["metadata"]["uid"]:
-        return True
-    if (owner["kind"], owner["name"]) == (KIND, app["metadata"]["name"]):
-        words = f"{manifest['kind']} {metadata['name']} of the AIApp of this name that was deleted is being removed"
-        raise TransientError(Reason.CONFLICT, words)
-    return False
+    return bool(owner["uid"] == app["metadata"]["uid"])
+
+
+def _was_of_a_predecessor(manifest: Manifest, app: Manifest) -> bool:
+    """Tell whether an AIApp of this name that was deleted controls the object."""
+    owner = _controller(manifest)
+    name, uid = app["metadata"]["name"], app["metadata"]["uid"]
+    return bool(owner) and (owner["kind"], owner["name"]) == (KIND, name) and owner["uid"] != uid

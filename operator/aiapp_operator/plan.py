@@ -28,7 +28,7 @@ def plan(observed: Observed, settings: Settings, now: datetime) -> Plan:
     if "deletionTimestamp" in observed.app["metadata"]:
         return Plan()  # the garbage collector takes the children
     record = read(observed.app, observed.children, observed.revisions)
-    app = findings.read_spec(observed.app)
+    app = findings.predecessor(observed) or findings.read_spec(observed.app)
     if isinstance(app, Problem):
         situation = _unreadable(observed, record, app)
         url = (observed.app.get("status") or {}).get("url", "")

@@ -87,6 +87,7 @@ class Observed:
     pods: live pods of the app.
     revisions: the app's ControllerRevisions, oldest first.
     occupied: names that the app's children need and that objects of somebody else hold.
+    leaving: objects of an AIApp of this name that was deleted; the garbage collector has yet to take them.
     """
 
     app: Manifest
@@ -94,6 +95,7 @@ class Observed:
     pods: tuple[Manifest, ...]
     revisions: tuple[Manifest, ...]
     occupied: frozenset[ObjectId] = frozenset()
+    leaving: frozenset[ObjectId] = frozenset()
     sources: Sources = field(default_factory=Sources)
 
 

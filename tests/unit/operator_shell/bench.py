@@ -44,9 +44,10 @@ class Bench:
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.api, self.view = MemoryApi(), View()
         self.sources, patience = ScriptedSources(self.api), Patience()
+        self.observer = Observer(self.view, self.api, self.sources, patience)
         self.reconciler = Reconciler(
             self.view,
-            Observer(self.view, self.api, self.sources, patience),
+            self.observer,
             Actor(self.view, self.api, patience),
             patience,
             Settings(fetch_image="contoso.azurecr.io/aiapp-serving@sha256:" + "3d" * 32),

@@ -235,14 +235,6 @@ async def test_a_child_with_our_labels_and_no_controller_is_adopted(settled: Ben
     assert settled.api.of("Service")["metadata"]["ownerReferences"] == owners
 
 
-async def test_the_children_of_a_deleted_app_of_the_same_name_are_waited_out(settled: Bench) -> None:
-    app = settled.api.of("AIApp")
-    settled.api.put({**app, "metadata": {**app["metadata"], "uid": "app-2"}})
-    with pytest.raises(TransientError, match="that was deleted is being removed"):
-        await settled.run()
-    assert settled.api.writes == []
-
-
 async def test_events_are_posted_once_though_the_run_is_repeated() -> None:
     bench = Bench()
     bench.app()

@@ -58,7 +58,8 @@ class Situation:
         if target is None or active is None or current is None:
             return False
         same = target.number == active.number == current.number
-        return same and replaced(self.deployment, self.pods, target)
+        alone = replaced(self.deployment, self.pods, target) and not pod_findings.leaving(self.pods, target.number)
+        return same and alone
 
     @property
     def problem(self) -> Problem | None:
@@ -142,7 +143,8 @@ def _of_the_release(situation: Situation, target: Release) -> Verdict:
     if failing:
         verb = "waits" if failing.reason in findings.TIME else "does not start"
         return Verdict("False", failing.reason, f"{target} {verb}: {failing.message}{keeps}")
-    return Verdict("False", Reason.ROLLING_OUT, f"{target} is being rolled out: {_progress(situation)}{keeps}")
+    meanwhile = "" if situation.candidate is None else keeps
+    return Verdict("False", Reason.ROLLING_OUT, f"{target} is being rolled out: {_progress(situation)}{meanwhile}")
 
 
 def sources_resolved(situation: Situation) -> Verdict:
@@ -241,14 +243,14 @@ def _starting(target: Release | None) -> str:
 def _progress(situation: Situation) -> str:
     target = situation.target
     updated = pod_findings.of_revision(situation.pods, target.number) if target else ()
-    ready_pods = sum(_is_ready(pod) for pod in updated)
+    ready_pods = sum(pod_findings.is_ready(pod) for pod in updated)
     loading = pod_findings.fetching(updated)
-    return f"{ready_pods} of {situation.wanted} pods are ready" + (f", {loading} fetching the model" if loading else "")
-
-
-def _is_ready(pod: Manifest) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    leaving = pod_findings.leaving(situation.pods, target.number) if target else 0
+    return (
+        f"{ready_pods} of {situation.wanted} pods are ready"
+        + (f", {loading} fetching the model" if loading else "")
+        + (f", {leaving} of the release before still end their connections" if leaving else "")
+    )
 
 
 def _keeps(situation: Situation) -> str:

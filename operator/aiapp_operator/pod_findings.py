@@ -56,6 +56,21 @@ def of_others(pods: Sequence[Manifest], revision: int) -> tuple[Manifest, ...]:
     return tuple(pod for pod in _serving(pods) if _revision(pod) != str(revision))
 
 
+def leaving(pods: Sequence[Manifest], revision: int) -> int:
+    """Return how many pods of other releases are being ended and still answer on the connections that they have.
+
+    One on a node that is lost is not ready, so it is not waited for.
+    """
+    ending = [pod for pod in _replicated(pods) if "deletionTimestamp" in pod["metadata"] and is_ready(pod)]
+    return sum(_revision(pod) != str(revision) for pod in ending)
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Tell whether the kubelet says that the pod takes requests."""
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
 def fetching(pods: Sequence[Manifest]) -> int:
     """Return how many of these pods are fetching their model now."""
     containers = [container for pod in pods for container in _containers(pod)]
@@ -204,12 +219,17 @@ def _exit(ended: Manifest) -> str:
 
 
 def _serving(pods: Sequence[Manifest]) -> Iterator[Manifest]:
-    """Yield the live pods that a ReplicaSet runs; one set aside, as for debugging, is nobody's any more."""
+    """Yield the live pods that a ReplicaSet runs."""
+    return (pod for pod in _replicated(pods) if _lives(pod))
+
+
+def _replicated(pods: Sequence[Manifest]) -> Iterator[Manifest]:
+    """Yield the pods that a ReplicaSet runs; one set aside, as for debugging, is nobody's any more."""
     for pod in pods:
         metadata = pod["metadata"]
         owners = metadata.get("ownerReferences") or ()
         replicated = any(owner["kind"] == "ReplicaSet" and owner.get("controller") for owner in owners)
-        if replicated and _labels(pod).get(contract.LABEL_ROLE) == contract.ROLE_SERVING and _lives(pod):
+        if replicated and _labels(pod).get(contract.LABEL_ROLE) == contract.ROLE_SERVING:
             yield pod
 
 

@@ -7,7 +7,7 @@ import pytest
 from aiapp_operator.plan import after_refusals
 from aiapp_operator.releases import Questions
 from aiapp_operator.state import Manifest, ObjectId, Problem, Severity
-from stand_ins.app_cluster import AppCluster, serving_cluster, without
+from stand_ins.app_cluster import AppCluster, a_pod, serving_cluster, without
 from stand_ins.pod_status import ended, running, unschedulable, waiting
 
 STUCK: Manifest = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
@@ -49,6 +49,25 @@ class TestUpToDate:
         cluster.set_counts(replicas=3, updated=2, available=3)
         cluster.run()
         assert shown(cluster, "UpToDate") == ("False", "RollingOut")
+
+    @pytest.mark.parametrize(
+        ("ready", "expected"),
+        [
+            pytest.param(True, ("False", "RollingOut"), id="that still answers on its connections"),
+            pytest.param(False, ("True", "UpToDate"), id="on a node that was lost"),
+        ],
+    )
+    def test_with_an_ending_pod_of_the_release_before(self, ready: bool, expected: tuple[str, str]) -> None:
+        cluster = serving_cluster()
+        ending = a_pod("1", 1, ready=ready)
+        ending["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.roll_out()
+        cluster.pods.append(ending)
+        cluster.run()
+        assert shown(cluster, "UpToDate") == expected
+        assert shown(cluster, "Ready")[0] == "True"
 
     def test_is_false_while_the_deployment_has_not_seen_that_it_goes_back(self) -> None:
         cluster = serving_cluster()

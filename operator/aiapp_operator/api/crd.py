@@ -52,12 +52,13 @@ def condition_path(condition: str, field: str) -> str:
 COLUMNS: Final = (
     column("Ready", condition_path("Ready", "status"), "Whether the active release serves at the wanted strength."),
     column("UpToDate", condition_path("UpToDate", "status"), "Whether what serves is what the spec asks for."),
+    column("Reason", condition_path("UpToDate", "reason"), "Why it is up to date, or why not."),
     column("Model", ".status.active.modelVersion", "Model version that serves."),
     column("Image", ".status.image", "Tag or short digest of the image that serves."),
     column("Replicas", ".status.replicas", "Number of pods.", "integer"),
     column("URL", ".status.url", "Address of the app."),
     column("Age", ".metadata.creationTimestamp", "Time since the AIApp was made.", "date"),
-    column("Reason", condition_path("UpToDate", "reason"), "Why the app is up to date or not.", priority=1),
+    column("Message", condition_path("UpToDate", "message"), "The same in words.", priority=1),
 )
 
 

@@ -146,8 +146,17 @@ def test_rules_say_their_fix_in_one_line_and_point_at_fields_that_exist() -> Non
 def test_columns_and_scale_read_paths_that_the_schema_has() -> None:
     names = [(column["name"], column["priority"]) for column in VERSION["additionalPrinterColumns"]]
     assert names == [
-        *(("Ready", 0), ("UpToDate", 0), ("Model", 0), ("Image", 0), ("Replicas", 0), ("URL", 0), ("Age", 0)),
-        ("Reason", 1),
+        *(
+            ("Ready", 0),
+            ("UpToDate", 0),
+            ("Reason", 0),
+            ("Model", 0),
+            ("Image", 0),
+            ("Replicas", 0),
+            ("URL", 0),
+            ("Age", 0),
+        ),
+        ("Message", 1),
     ]
     known = {path for path, _ in OURS}
     plain = [c["jsonPath"] for c in VERSION["additionalPrinterColumns"] if c["jsonPath"].startswith(".status")]

@@ -7,6 +7,7 @@ import subprocess
 from typing import Final
 
 import ask
+from aiapp_serving import __version__
 from cluster.protocol import Cluster
 from demo import traffic
 from demo.application import NAME, Application
@@ -98,7 +99,7 @@ def play(stage: Stage, narrator: Narrator, record: Record) -> None:
         finally:
             seen = traffic.stop(stage.cluster, namespace)
             record.traffic = dataclasses.asdict(seen)
-    record.versions = {"kubernetes": _kubernetes_version(stage.cluster), "aiapp": stage.app.table().splitlines()[-1]}
+    record.versions = {"kubernetes": _kubernetes_version(stage.cluster), "aiapp": __version__}
     _tell_traffic(seen, narrator)
 
 
@@ -160,7 +161,7 @@ def _so_far(stage: Stage, narrator: Narrator) -> None:
 
 
 def _tell_traffic(seen: traffic.Traffic, narrator: Narrator) -> None:
-    narrator.title(f"{seen.requests} requests in {seen.seconds} s, {seen.failed_requests} failed")
+    narrator.title(f"{seen.requests} requests in {seen.client_seconds} s, {seen.failed_requests} failed")
     for answer in seen.answers:
         model = answer.model.partition("sha256")[0].rstrip(" ;,@=")
         narrator.say(

@@ -41,7 +41,7 @@ class Traffic:
 
     requests: int = 0
     failed_requests: int = 0
-    seconds: int = 0
+    client_seconds: int = 0
     answers: tuple[Answer, ...] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
 

@@ -30,7 +30,7 @@ LINES = [
 
 def test_the_lines_add_up() -> None:
     seen = traffic.read(LINES)
-    assert (seen.requests, seen.failed_requests, seen.seconds, seen.errors) == (100, 2, 2, {"503 x": 2})
+    assert (seen.requests, seen.failed_requests, seen.client_seconds, seen.errors) == (100, 2, 2, {"503 x": 2})
     assert [
         (a.revision, a.model, a.label, a.computed_by, a.count, a.first_second, a.last_second) for a in seen.answers
     ] == [

@@ -31,7 +31,7 @@ def test_without_the_operator_apps_serve_and_delete(app: App) -> None:
     tenant = app.tenant
     tenant.deployed.scale(0)
     try:
-        app.wait_for_answer("one", "model 1")
+        app.expect_answer("one", "model 1")
         assert _finalizers(_kinds(tenant)) == []
         tenant.kubectl("delete", "aiapp", app.name, f"--timeout={GONE_SECONDS:.0f}s")
         label = f"app.kubernetes.io/instance={app.name}"
@@ -66,7 +66,7 @@ def test_what_was_edited_while_the_operator_was_away_is_caught_up_with(app: App)
     app.tenant.kubectl("delete", "service", app.name)
     app.tenant.deployed.scale(1)
     app.wait("UpToDate")
-    app.wait_for_answer("one", "model 2")
+    app.expect_answer("one", "model 2")
 
 
 def test_an_app_made_again_under_the_same_name_gets_children_of_its_own(app: App) -> None:
@@ -91,7 +91,7 @@ def test_an_api_server_that_was_away_is_found_again(app: App) -> None:
     eventually("the API server answers", lambda: _answers(app), seconds=60)
     app.edit(modelVersion="2")
     app.wait("UpToDate")
-    app.wait_for_answer("one", "model 2")
+    app.expect_answer("one", "model 2")
 
 
 def _answers(app: App) -> bool:

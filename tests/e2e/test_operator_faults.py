@@ -82,7 +82,7 @@ def test_a_model_that_is_completed_later_is_found_without_an_edit(app: App) -> N
     app.wait_for_reason("UpToDate", "ModelIncomplete")
     app.tenant.upload_model("late")
     app.wait("UpToDate", seconds=150)  # asked again after one minute
-    app.wait_for_answer("one", "model late")
+    app.expect_answer("one", "model late")
 
 
 def test_a_secret_that_the_operator_may_not_read_is_granted_by_the_command_in_the_message(
@@ -96,4 +96,4 @@ def test_a_secret_that_the_operator_may_not_read_is_granted_by_the_command_in_th
     command = message[message.index("kubectl create rolebinding") :].split(";")[0].split()
     tenant.cluster.kubectl(*command[1:])
     app.wait("UpToDate", seconds=150)
-    app.wait_for_answer("one", "model 2")
+    app.expect_answer("one", "model 2")

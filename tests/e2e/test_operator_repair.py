@@ -77,7 +77,7 @@ def test_a_deleted_child_is_made_again(app: App, kind: str) -> None:
     eventually(f"{kind} is there again", made_again)
     app.wait("Ready")
     app.wait("UpToDate")
-    app.wait_for_answer("one", "model 1")
+    app.expect_answer("one", "model 1")
 
 
 def test_what_others_add_stays(app: App) -> None:

@@ -22,7 +22,7 @@ FETCH_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limit
 DEFAULT_REQUESTS: Final = {"cpu": "100m", "memory": "128Mi"}
 """What the scheduler reserves where the spec does not say: enough for Flask with a small model. No limits."""
 
-PRE_STOP_SECONDS: Final = 10
+PRE_STOP_SECONDS: Final = 6
 """Time for load balancers and kube-proxies to forget a pod before it stops accepting connections."""
 START_SECONDS: Final = 24 * 60 * 60
 """The largest release.progressDeadline: a slow start is judged by that field, which applies at once, and never by

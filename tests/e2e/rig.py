@@ -19,19 +19,19 @@ CONTAINER: Final = "operator-tests"
 SECRET: Final = "model-store"
 READY_SECONDS: Final = 120.0
 REPAIR_SECONDS: Final = 30.0
-# A node takes up to a second to learn a Service that was just made; what answers is taken as it is.
+# A node learns a new Service late, above all after its API server was away; what answers is taken as it is.
 ASK: Final = """
 import json, sys, time, urllib.error, urllib.request
 request = urllib.request.Request(sys.argv[1], b'{"input": "x"}', {"Content-Type": "application/json"})
-for seconds in (0.5, 1, 2, 0):
+for pause in (0.5, 1, 2, 4, 8, 0):
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             print(json.dumps([{k.lower(): v for k, v in response.headers.items()}, response.read().decode()]))
         break
     except urllib.error.URLError as error:
-        if not seconds or not isinstance(error.reason, ConnectionRefusedError):
+        if not pause or not isinstance(error.reason, OSError):
             raise
-        time.sleep(seconds)
+        time.sleep(pause)
 """
 
 Manifest = dict[str, Any]

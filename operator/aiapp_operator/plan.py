@@ -13,7 +13,7 @@ from aiapp_operator import children, conditions, events, findings, pod_findings,
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.conditions import Situation, Verdict
-from aiapp_operator.ledger import Ledger, read
+from aiapp_operator.ledger import Ledger, Release, read
 from aiapp_operator.releases import Decision
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, ObjectId, Observed, Plan, Problem, Severity
@@ -39,10 +39,11 @@ def plan(observed: Observed, settings: Settings, now: datetime) -> Plan:
         record = record.with_release(decision.target)
     situation = _situation(observed, app, record, decision, now)
     reported = _reported(situation, status.project(situation, _url(observed, app, settings), now), now)
+    gone = releases.expired(record, decision.target, app.spec.release.revision_history_limit)
     return replace(
         reported,
-        apply=_desired(observed, app, record, decision),
-        delete=_unwanted(observed, app, record, decision),
+        apply=_desired(observed, app, record, decision, gone),
+        delete=_unwanted(observed, app, gone),
         requeue_after=_soonest(reported.requeue_after, _deadline(situation, app, now)),
     )
 
@@ -97,11 +98,12 @@ def _situation(observed: Observed, app: AIApp, record: Ledger, decision: Decisio
     )
 
 
-def _desired(observed: Observed, app: AIApp, record: Ledger, decision: Decision) -> tuple[Manifest, ...]:
+def _desired(
+    observed: Observed, app: AIApp, record: Ledger, decision: Decision, gone: tuple[Release, ...]
+) -> tuple[Manifest, ...]:
     """Return what is to be applied; the records first, so that no Deployment runs what is not on record."""
     account = ObjectId("ServiceAccount", app.metadata.name)
     own_account = app.spec.service_account_name is None and account not in observed.occupied
-    gone = releases.expired(record, decision.target, app.spec.release.revision_history_limit)
     built = children.build(app, decision.target, own_service_account=own_account)
     return (
         *releases.records(app, record, gone),
@@ -109,8 +111,7 @@ def _desired(observed: Observed, app: AIApp, record: Ledger, decision: Decision)
     )
 
 
-def _unwanted(observed: Observed, app: AIApp, record: Ledger, decision: Decision) -> tuple[ObjectId, ...]:
-    gone = releases.expired(record, decision.target, app.spec.release.revision_history_limit)
+def _unwanted(observed: Observed, app: AIApp, gone: tuple[Release, ...]) -> tuple[ObjectId, ...]:
     unwanted = [ObjectId("ControllerRevision", release.name) for release in gone]
     budget = ObjectId("PodDisruptionBudget", app.metadata.name)
     # One pod with a budget would hold its node for ever.

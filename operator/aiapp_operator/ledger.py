@@ -198,10 +198,15 @@ def digest_of(json_value: Manifest) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def controller(manifest: Manifest) -> Manifest:
+    """Return the owner reference to the object that controls this one; empty when nobody does."""
+    owners = manifest["metadata"].get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), {})
+
+
 def controller_uid(manifest: Manifest) -> str | None:
     """Return the uid of the object that controls this one, or None."""
-    owners = manifest["metadata"].get("ownerReferences", ())
-    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+    return controller(manifest).get("uid")
 
 
 def short_image(ref: str) -> str:

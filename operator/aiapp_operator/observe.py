@@ -12,6 +12,7 @@ from aiapp_operator.api.v1alpha1 import KIND
 from aiapp_operator.children import expected
 from aiapp_operator.errors import NotFoundError
 from aiapp_operator.kube import Kube
+from aiapp_operator.ledger import controller
 from aiapp_operator.patience import Patience
 from aiapp_operator.sources import Sources
 from aiapp_operator.state import Key, Manifest, ObjectId, Observed, Stream
@@ -40,7 +41,7 @@ class Observer:
             app=app,
             children=ours,
             pods=self._view.pods(key_of(app)),
-            revisions=tuple(record for record in records if _controller(record).get("uid", uid) == uid),
+            revisions=tuple(record for record in records if controller(record).get("uid", uid) == uid),
             occupied=frozenset(found.keys() - ours.keys()),
             leaving=frozenset(ObjectId(manifest["kind"], manifest["metadata"]["name"]) for manifest in leaving),
         )
@@ -97,14 +98,9 @@ def _asked_for(app: Manifest) -> tuple[str, int]:
     return app["metadata"]["uid"], app["metadata"]["generation"]
 
 
-def _controller(manifest: Manifest) -> Manifest:
-    owners = manifest["metadata"].get("ownerReferences", ())
-    return next((owner for owner in owners if owner.get("controller")), {})
-
-
 def _is_ours(manifest: Manifest, app: Manifest) -> bool:
     """Tell whether the app controls the object, or may adopt it: it has our labels and nobody controls it."""
-    owner = _controller(manifest)
+    owner = controller(manifest)
     if not owner:
         labels = manifest["metadata"].get("labels") or {}
         return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_INSTANCE) == app["metadata"]["name"]
@@ -113,6 +109,6 @@ def _is_ours(manifest: Manifest, app: Manifest) -> bool:
 
 def _was_of_a_predecessor(manifest: Manifest, app: Manifest) -> bool:
     """Tell whether an AIApp of this name that was deleted controls the object."""
-    owner = _controller(manifest)
+    owner = controller(manifest)
     name, uid = app["metadata"]["name"], app["metadata"]["uid"]
     return bool(owner) and (owner["kind"], owner["name"]) == (KIND, name) and owner["uid"] != uid

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiapp_models import contract
 from aiapp_models.errors import Reason as ModelReason
+from aiapp_operator.ledger import controller
 from aiapp_operator.masking import masked
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, Severity
@@ -226,9 +227,7 @@ def _serving(pods: Sequence[Manifest]) -> Iterator[Manifest]:
 def _replicated(pods: Sequence[Manifest]) -> Iterator[Manifest]:
     """Yield the pods that a ReplicaSet runs; one set aside, as for debugging, is nobody's any more."""
     for pod in pods:
-        metadata = pod["metadata"]
-        owners = metadata.get("ownerReferences") or ()
-        replicated = any(owner["kind"] == "ReplicaSet" and owner.get("controller") for owner in owners)
+        replicated = controller(pod).get("kind") == "ReplicaSet"
         if replicated and _labels(pod).get(contract.LABEL_ROLE) == contract.ROLE_SERVING:
             yield pod
 

@@ -216,7 +216,8 @@ def _wait_until_usable(state: NodeState, report: Report) -> None:
     wait_until("node ready", lambda: _is_ready(server.get(f"/api/v1/nodes/{NODE_NAME}")))
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     wait_until("default ServiceAccount", lambda: server.get(account) is not None)
-    ports = {"registry": REGISTRY_PORT, "Azurite": 443, "Services": KUBE_PROXY_HEALTH_PORT}
+    # CoreDNS binds its port only when it has seen the API server's Services, or after 5 s without.
+    ports = {"registry": REGISTRY_PORT, "Azurite": 443, "Services": KUBE_PROXY_HEALTH_PORT, "DNS": 53}
     for service, port in ports.items():
         wait_until(f"{service} ready", functools.partial(network.answers, state.addresses.node, port))
 

@@ -12,6 +12,12 @@ class Settings:
     trust_config_map: ConfigMap with key `ca.crt` in every app namespace, or empty: system roots only.
     trust_bundle: the same authorities as a file in the operator's own pod, or empty.
     cluster_domain: the cluster's DNS domain.
+    listed_endpoints: registries and stores on private networks, inside the cluster or over plain http, that apps may
+        name: `harbor.corp.example`, `*.corp.example`, `http://minio.storage.svc:9000`; separated by commas.
+    cluster_networks: networks of the cluster's pods and Services in CIDR form, separated by commas.
+    azure_authority: https address of the Microsoft Entra endpoint of the cloud.
+    azure_tenant: tenant of workload identities that name none.
+    verify_hours: how often the sources of what serves are asked whether its bytes are still there.
     namespace, service_account: who the operator is, for the words that say how to grant it a right.
     probe_port: where /healthz answers.
     metrics_port: where /metrics answers.
@@ -22,6 +28,11 @@ class Settings:
     trust_config_map: str = ""
     trust_bundle: str = ""
     cluster_domain: str = "cluster.local"
+    listed_endpoints: str = ""
+    cluster_networks: str = ""
+    azure_authority: str = "https://login.microsoftonline.com"
+    azure_tenant: str = ""
+    verify_hours: float = 24
     namespace: str = "aiapp-system"
     service_account: str = "aiapp-operator"
     probe_port: int = 8080

@@ -57,13 +57,39 @@ class ResolvedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """A Microsoft Entra workload identity: both are UUIDs as text."""
+
+    client_id: str
+    tenant_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A complete model version; `digest` is the content digest, `published` the time of its marker (UTC)."""
+    """A complete model version; `digest` is the content digest, `published` the time of its marker (UTC).
+
+    manifest_digest: of paths, sizes and ETags, to tell a file that was written again; empty: not known.
+    identity: whom the store was asked as, so that pods ask as the same; None: no workload identity.
+    """
 
     version: str
     digest: str
     size_bytes: int
     published: datetime
+    manifest_digest: str = ""
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Bytes behind a release's digest changed or went.
+
+    reason: ImageGone, ModelGone, ContentChanged or MetadataChanged.
+    """
+
+    revision: int
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +114,7 @@ class Observed:
     revisions: the app's ControllerRevisions, oldest first.
     occupied: names that the app's children need and that objects of somebody else hold.
     leaving: objects of an AIApp of this name that was deleted; the garbage collector has yet to take them.
+    drifts: what the last daily look at the sources of the releases in use found.
     """
 
     app: Manifest
@@ -97,6 +124,7 @@ class Observed:
     occupied: frozenset[ObjectId] = frozenset()
     leaving: frozenset[ObjectId] = frozenset()
     sources: Sources = field(default_factory=Sources)
+    drifts: tuple[Drift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

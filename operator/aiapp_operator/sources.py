@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from aiapp_models.credentials import Anonymous, SecretValues
 from aiapp_models.errors import Reason as ModelReason
 from aiapp_models.errors import SourceError
 from aiapp_models.manifest import ModelManifest
 from aiapp_models.stores import open_store
+from aiapp_models.stores.connection import Network
 from aiapp_operator.errors import ForbiddenError, NotFoundError, OperatorError, Reason, TransientError, WaitingError
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.metrics import SOURCE_REQUESTS
@@ -165,5 +167,6 @@ def _unforeseen(stream: Stream, error: Exception) -> Problem:
 
 
 def _manifest(source: Manifest, version: str, credentials: Mapping[str, str] | None, trust: str) -> ModelManifest:
-    with open_store(source, credentials, Path(trust) if trust else None) as store:
+    reader = Anonymous() if credentials is None else SecretValues(credentials)
+    with open_store(source, reader, Network(Path(trust) if trust else None)) as store:
         return store.manifest(version)

@@ -31,6 +31,8 @@ ENV_IDENTITY_TOKEN_FILE: Final = "AIAPP_IDENTITY_TOKEN_FILE"  # noqa: S105 - a v
 """File with the pod's ServiceAccount token for IDENTITY_AUDIENCE; the kubelet renews it."""
 ENV_LISTED_ENDPOINTS: Final = "AIAPP_LISTED_ENDPOINTS"
 """Endpoints that the administrator allows although they are private, in the cluster or plain http; comma-separated."""
+ENV_CLUSTER_NETWORKS: Final = "AIAPP_CLUSTER_NETWORKS"
+"""Networks of the cluster's pods and Services in CIDR form, comma-separated."""
 RESERVED_ENV_PREFIX: Final = "AIAPP_"
 
 # --- paths in the containers -------------------------------------------------------------------------------

@@ -60,6 +60,16 @@ class ModelManifest:
     files: tuple[ModelFile, ...]
     unlisted: tuple[str, ...] = ()
 
+    @property
+    def manifest_digest(self) -> str:
+        """Identity of what the store holds, not of the content: it changes when equal bytes are written again."""
+        lines = "".join(f"{file.path}\0{file.size}\0{file.etag}\n" for file in sorted(self.files, key=_by_path))
+        return f"sha256:{sha256(lines.encode()).hexdigest()}"
+
+
+def _by_path(file: ModelFile) -> str:
+    return file.path
+
 
 def parse_sums(content: bytes, where: str) -> tuple[SumLine, ...]:
     """Read what `sha256sum` printed; `where` names the version in errors.

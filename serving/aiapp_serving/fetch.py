@@ -35,7 +35,7 @@ def main() -> int:
     os.umask(0o022)
     try:
         settings = FetchSettings.from_env(os.environ)
-        with open_store(settings.source, settings.read_credentials(), settings.trust_bundle) as store:
+        with open_store(settings.source, settings.credentials(), settings.network()) as store:
             fetch(settings, store, say)
     except SourceError as error:
         say(str(error))

@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aiapp_models import contract
+from aiapp_models.addresses import NetworkRules
+from aiapp_models.credentials import Anonymous, Credentials, SecretValues
 from aiapp_models.errors import Reason, SourceError
+from aiapp_models.stores.connection import Network
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -30,6 +33,7 @@ class FetchSettings:
     model_dir: Path
     credentials_dir: Path | None
     trust_bundle: Path | None
+    rules: NetworkRules = field(default_factory=NetworkRules)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "FetchSettings":
@@ -50,6 +54,19 @@ class FetchSettings:
             credentials_dir=Path(credentials) if credentials else None,
             trust_bundle=Path(trust) if trust else None,
         )
+
+    def network(self) -> Network:
+        """Return how and where to connect."""
+        return Network(self.trust_bundle, self.rules)
+
+    def credentials(self) -> Credentials:
+        """Return who reads: the mounted Secret, read again at each call, or nobody.
+
+        Raises:
+            SourceError: SecretInvalid.
+        """
+        values = self.read_credentials()
+        return Anonymous() if values is None else SecretValues(values)
 
     def read_credentials(self) -> dict[str, str] | None:
         """Read the Secret as it is mounted now: it may have been rotated since the pod was made.

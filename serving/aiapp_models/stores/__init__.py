@@ -1,17 +1,33 @@
 """Model stores: one file per kind, all read through ModelStore."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from aiapp_models.credentials import Credentials
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.manifest import ModelFile, ModelManifest
 from aiapp_models.stores.azure_blob import AzureBlobStore
+from aiapp_models.stores.connection import Network
+
+
+class RangeReader(Protocol):
+    """The bytes of one range of one file; for one thread at a time."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer's beginning and return the number of bytes, 0 at the end.
+
+        Raises:
+            SourceError: StoreUnreachable (transient), the connection broke.
+        """
+
+    def close(self) -> None:
+        """Give the connection back; may be called before the end and more than once."""
 
 
 class ModelStore(Protocol):
-    """Where versions of a model are; a context manager, for one thread at a time."""
+    """Where versions of a model are; a context manager, for one thread at a time except where said."""
 
     def __enter__(self) -> Self:
         """Connect on first use only."""
@@ -24,6 +40,20 @@ class ModelStore(Protocol):
     def locate(self, version: str, path: str = "") -> str:
         """Return where a version or a file of it is, as messages name it."""
 
+    def names(self) -> Iterator[str]:
+        """Yield the names of the folders right below the source's path, without a look into them.
+
+        Raises:
+            SourceError: as `manifest`, where the folder itself cannot be listed; an empty folder yields nothing.
+        """
+
+    def published(self, version: str) -> datetime | None:
+        """Return when a version's SHA256SUMS was written (UTC), or None while it has none.
+
+        Raises:
+            SourceError: as `manifest`, where that cannot be told.
+        """
+
     def manifest(self, version: str) -> ModelManifest:
         """Read what a complete version consists of, without reading model bytes.
 
@@ -31,26 +61,25 @@ class ModelStore(Protocol):
             SourceError: always, when it is not there, not complete, not readable or the store not reachable.
         """
 
-    def read(self, version: str, file: ModelFile) -> Iterator[bytes]:
-        """Yield the bytes of one file, exactly those of the ETag that the manifest saw.
+    def open_range(self, version: str, file: ModelFile, offset: int, length: int) -> RangeReader:
+        """Open `length` bytes of a file from `offset` on, of exactly the ETag that the manifest saw.
+
+        May be called by several threads at once.
 
         Raises:
-            SourceError: ModelChanged when they were replaced since; else as `manifest`.
+            SourceError: ModelChanged when the file was replaced since; else as `manifest`.
         """
 
 
-def open_store(
-    source: Mapping[str, Any], credentials: Mapping[str, str] | None, trust_bundle: Path | None
-) -> ModelStore:
+def open_store(source: Mapping[str, Any], credentials: Credentials, network: Network) -> ModelStore:
     """Return the store that `spec.modelSource` names; nothing is sent yet.
 
-    source: `{"azureBlob": {"account", "container", "path", "endpoint"}}`, further keys are ignored.
-    credentials: the Secret's decoded values, or None for anonymous access.
-    trust_bundle: PEM file of authorities trusted in addition to the system's.
+    source: `{"azureBlob": {"account", "container", "path", "endpoint"}}`; further keys are ignored.
+    network: how and where to connect.
 
     Raises:
-        SourceError: SourceInvalid or SecretInvalid.
+        SourceError: SourceInvalid, SecretInvalid or EndpointRefused.
     """
     if isinstance(azure := source.get("azureBlob"), Mapping):
-        return AzureBlobStore(azure, credentials, trust_bundle)
+        return AzureBlobStore(azure, credentials, network)
     raise SourceError(Reason.SOURCE_INVALID, "modelSource names no store; give azureBlob")

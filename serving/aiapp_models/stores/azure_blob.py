@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from azure.core.pipeline.transport import HttpResponse, RequestsTransport
 from azure.storage.blob import BlobProperties, ContainerClient, ExponentialRetry, StandardBlobTier
 
 from aiapp_models.contract import SHA256SUMS
+from aiapp_models.credentials import Credentials, SecretValues
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.manifest import (
     MAX_FILES,
@@ -31,7 +31,14 @@ from aiapp_models.manifest import (
 )
 from aiapp_models.stores.azure_access import BlobAccess, blob_access, sas_problem
 from aiapp_models.stores.azure_refusals import refusal
-from aiapp_models.stores.connection import CONNECT_SECONDS, READ_SECONDS, https_session, network_problem, tls_context
+from aiapp_models.stores.connection import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    Network,
+    https_session,
+    network_problem,
+    tls_context,
+)
 
 MANIFEST_SECONDS: Final = 45
 """All of one manifest: retries, every page of the listing, SHA256SUMS."""
@@ -48,9 +55,7 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 class AzureBlobStore:
     """Reads versions as the folders `PATH/VERSION/` of one container."""
 
-    def __init__(
-        self, source: Mapping[str, Any], credentials: Mapping[str, str] | None, trust_bundle: Path | None
-    ) -> None:
+    def __init__(self, source: Mapping[str, Any], credentials: Credentials, network: Network) -> None:
         account, container = str(source.get("account", "")), str(source.get("container", ""))
         if not account or not container:
             raise SourceError(Reason.SOURCE_INVALID, "modelSource.azureBlob needs account and container")
@@ -58,8 +63,12 @@ class AzureBlobStore:
         self._where = "/".join(filter(None, (account, container, self._path)))
         if self._path:
             check_path(self._path, "modelSource.azureBlob.path")
-        self._access = blob_access(account, str(source.get("endpoint") or ""), credentials)
-        self._tls = tls_context(trust_bundle)
+        self._access = blob_access(
+            account,
+            str(source.get("endpoint") or ""),
+            credentials.values if isinstance(credentials, SecretValues) else None,
+        )
+        self._tls = tls_context(network.trust_bundle)
         self._container = ContainerClient(
             self._access.url,
             container,
@@ -123,6 +132,18 @@ class AzureBlobStore:
         """
         self._tls.deadline = time.monotonic() + MANIFEST_SECONDS + file.size / SLOWEST_BYTES_PER_SECOND
         yield from self._stream(version, file)
+
+    def names(self) -> Iterator[str]:
+        """See ModelStore."""
+        raise NotImplementedError
+
+    def published(self, version: str) -> datetime | None:
+        """See ModelStore."""
+        raise NotImplementedError
+
+    def open_range(self, version: str, file: ModelFile, offset: int, length: int) -> Any:
+        """See ModelStore."""
+        raise NotImplementedError
 
     def _stream(self, version: str, file: ModelFile) -> Iterator[bytes]:
         with self._refusals_in_words(self.locate(version, file.path)):

@@ -4,6 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import requests
 import requests.adapters
 import urllib3.exceptions
 
+from aiapp_models.addresses import NetworkRules
 from aiapp_models.errors import Reason, SourceError
 
 CONNECT_SECONDS: Final = 5
@@ -34,6 +36,20 @@ _PROBLEMS: Final[tuple[tuple[tuple[type[BaseException], ...], str], ...]] = (
     ),
     ((ssl.SSLError,), "{host} speaks no TLS that we accept; check the endpoint in modelSource"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How and where sources are connected to.
+
+    trust_bundle: PEM file of authorities trusted in addition to the system's, or None.
+    rules: which endpoints and addresses may be asked.
+    authority: https address of the cloud's Microsoft Entra endpoint.
+    """
+
+    trust_bundle: Path | None = None
+    rules: NetworkRules = field(default_factory=NetworkRules)
+    authority: str = "https://login.microsoftonline.com"
 
 
 class DeadlineContext(ssl.SSLContext):

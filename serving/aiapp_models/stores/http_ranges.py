@@ -1,0 +1,224 @@
+"""Ranges of files over HTTP: one GET each over connections that are kept, read into the caller's buffer.
+
+The stores say where and with which headers; this module knows no store and no credentials.
+"""
+
+import http.client
+import re
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiapp_models.errors import Reason, SourceError
+from aiapp_models.stores.connection import CONNECT_SECONDS, READ_SECONDS, Network, network_problem, tls_context
+
+SLOWEST_BYTES_PER_SECOND: Final = 64 * 1024
+"""A range that comes more slowly counts as broken: 1 GiB over one such connection would take four hours."""
+REFUSAL_BYTES: Final = 16 * 1024
+"""As much of a refusal is read as its error code can be in."""
+
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(?:\d{1,19}|\*)")
+_XML_CODE: Final = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_BROKEN: Final = (OSError, http.client.HTTPException)
+
+
+class HttpRefusal(Exception):  # noqa: N818 - an answer, which each store puts into its own words
+    """The server answered, but not with the range.
+
+    status: of HTTP. code: the store's own word for it, or empty. headers: names in lower case.
+    """
+
+    def __init__(self, status: int, code: str, headers: Mapping[str, str]) -> None:
+        super().__init__(f"HTTP {status} {code}".rstrip())
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+    def retry_after(self, now: datetime) -> float | None:
+        """Return the seconds that the server asks to be left alone for, None if it names none."""
+        value = self.headers.get("retry-after", "")
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - now).total_seconds())
+
+
+class RangeClient:
+    """Opens ranges from several threads at once; a connection whose range was read to its end is used again."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._tls = tls_context(network.trust_bundle)
+        self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        with self._lock:
+            idle = [connection for connections in self._idle.values() for connection in connections]
+            self._idle.clear()
+        for connection in idle:
+            connection.close()
+
+    def open(self, url: str, headers: Mapping[str, str], offset: int, length: int, where: str) -> "HttpRangeReader":
+        """Ask for `length` bytes from `offset`; `where` names the file in errors, which never have the URL.
+
+        Raises:
+            HttpRefusal: any answer but 206 with this range, or 200 with a whole file of this length.
+            SourceError: StoreUnreachable, or what the network rules say about the address.
+        """
+        parts = urlsplit(url)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        wanted = {**headers, "Range": f"bytes={offset}-{offset + length - 1}"}
+        try:
+            connection, response = self._ask((parts.scheme, parts.netloc), target or "/", wanted)
+        except _BROKEN as error:
+            raise _unreachable(where, error, parts.hostname or "") from None
+        reader = HttpRangeReader(self, (parts.scheme, parts.netloc), connection, response, where)
+        if _is_range(response, offset, length):
+            return reader
+        try:
+            raise _refusal(response)
+        except _BROKEN as error:
+            raise _unreachable(where, error, parts.hostname or "") from None
+        finally:
+            reader.abandon()
+
+    def keep(self, origin: tuple[str, str], connection: http.client.HTTPConnection) -> None:
+        """Take back a connection whose answer was read to its end."""
+        with self._lock:
+            self._idle.setdefault(origin, []).append(connection)
+
+    def _ask(
+        self, origin: tuple[str, str], target: str, headers: Mapping[str, str]
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Send the request; over a new connection when the server has closed the kept one meanwhile."""
+        with self._lock:
+            kept = self._idle.get(origin)
+            connection = kept.pop() if kept else None
+        if connection is not None:
+            try:
+                return connection, _send(connection, target, headers)
+            except (ConnectionError, http.client.BadStatusLine):
+                connection.close()
+        connection = self._connect(*origin)
+        return connection, _send(connection, target, headers)
+
+    def _connect(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
+        if scheme == "http":
+            connection = http.client.HTTPConnection(netloc, timeout=CONNECT_SECONDS)
+        else:
+            connection = http.client.HTTPSConnection(netloc, timeout=CONNECT_SECONDS, context=self._tls)
+        connection.connect()
+        connection.sock.settimeout(READ_SECONDS)
+        return connection
+
+
+class HttpRangeReader:
+    """The body of one answer; not for several threads at once."""
+
+    def __init__(
+        self,
+        client: RangeClient,
+        origin: tuple[str, str],
+        connection: http.client.HTTPConnection,
+        response: http.client.HTTPResponse,
+        where: str,
+    ) -> None:
+        self._client = client
+        self._origin = origin
+        self._connection = connection
+        self._response = response
+        self._where = where
+        self._left = response.length or 0
+        self._got = 0
+        self._closed = False
+        self._started = time.monotonic()
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read what has arrived, at least one byte; 0 at the end.
+
+        Raises:
+            SourceError: StoreUnreachable, the connection broke, went silent or is too slow.
+        """
+        if not self._left:
+            return 0
+        try:
+            # One read of the socket at most: to fill the buffer, `response.readinto` would wait without a limit.
+            count = self._response.fp.readinto1(buffer[: self._left])
+        except _BROKEN as error:
+            raise _unreachable(self._where, error, self._host) from None
+        if not count:
+            broken = ConnectionResetError("closed before the end")
+            raise _unreachable(self._where, broken, self._host) from None
+        self._left -= count
+        self._got += count
+        self._refuse_a_trickle()
+        return count
+
+    def close(self) -> None:
+        """Give the connection back, or end it if there is something left to read."""
+        if self._closed:
+            return
+        if self._left or self._response.will_close:
+            self.abandon()
+            return
+        self._closed = True
+        self._response.close()
+        self._client.keep(self._origin, self._connection)
+
+    def abandon(self) -> None:
+        """End the connection."""
+        self._closed = True
+        self._left = 0
+        self._response.close()
+        self._connection.close()
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(f"//{self._origin[1]}").hostname or ""
+
+    def _refuse_a_trickle(self) -> None:
+        seconds = time.monotonic() - self._started - READ_SECONDS
+        if seconds > 0 and self._got < seconds * SLOWEST_BYTES_PER_SECOND:
+            raise _unreachable(self._where, TimeoutError("too slow"), self._host)
+
+
+def _send(connection: http.client.HTTPConnection, target: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    try:
+        connection.request("GET", target, headers=dict(headers))
+        return connection.getresponse()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _is_range(response: http.client.HTTPResponse, offset: int, length: int) -> bool:
+    """Tell whether the body is the range and says how long it is; how much really comes is the reader's business."""
+    if response.length is None or response.chunked:
+        return False
+    if response.status == 200:
+        return offset == 0 and response.length == length
+    match = _CONTENT_RANGE.fullmatch(response.getheader("Content-Range", ""))
+    return response.status == 206 and match is not None and int(match[1]) == offset
+
+
+def _refusal(response: http.client.HTTPResponse) -> HttpRefusal:
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    code = headers.get("x-ms-error-code", "")
+    if not code and response.status >= 400:
+        match = _XML_CODE.search(response.read(REFUSAL_BYTES))
+        code = match[1].decode() if match else ""
+    return HttpRefusal(response.status, code, headers)
+
+
+def _unreachable(where: str, error: BaseException, host: str) -> SourceError:
+    return SourceError(Reason.STORE_UNREACHABLE, f"{where}: {network_problem(error, host)}", transient=True)

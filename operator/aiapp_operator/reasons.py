@@ -23,6 +23,13 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     # the spec
     INVALID_SPEC = "InvalidSpec"
+    # streams that are followed
+    NO_MATCHING_VERSION = "NoMatchingVersion"
+    # bytes behind a released digest
+    CONTENT_CHANGED = "ContentChanged"
+    MODEL_GONE = "ModelGone"
+    IMAGE_GONE = "ImageGone"
+    METADATA_CHANGED = "MetadataChanged"
     # pods that do not serve
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONTAINER_CANNOT_RUN = "ContainerCannotRun"
@@ -38,6 +45,7 @@ class Reason(StrEnum):
     RELEASE_STARTED = "ReleaseStarted"
     RELEASED = "Released"
     RECOVERED = "Recovered"
+    ACTION_IGNORED = "ActionIgnored"
 
 
 _OWN: Final[dict[Reason, str]] = {
@@ -48,6 +56,11 @@ _OWN: Final[dict[Reason, str]] = {
     Reason.ROLLING_OUT: "Pods of the new release are starting; those of the old one serve until they are ready.",
     Reason.SUSPENDED: "spec.suspend is true, so what the spec asks for is not released.",
     Reason.INVALID_SPEC: "The spec cannot be read by this operator.",
+    Reason.NO_MATCHING_VERSION: "The source lists nothing that the policy takes.",
+    Reason.CONTENT_CHANGED: "A model version that was released has other bytes now; pods refuse them.",
+    Reason.MODEL_GONE: "A model version that was released is not in the store any more.",
+    Reason.IMAGE_GONE: "An image that was released is not in the registry any more.",
+    Reason.METADATA_CHANGED: "Files of a released model version were written again, with the same bytes.",
     Reason.IMAGE_PULL_FAILED: "A node cannot pull the image.",
     Reason.CONTAINER_CANNOT_RUN: "A container cannot be created or its command cannot be run.",
     Reason.OUT_OF_MEMORY: "A container was killed because it used more memory than its limit.",
@@ -61,6 +74,7 @@ _OWN: Final[dict[Reason, str]] = {
     Reason.RELEASE_STARTED: "Event: the rollout of a new release began.",
     Reason.RELEASED: "Event: a release serves with all its pods.",
     Reason.RECOVERED: "Event: a source or the app answers again.",
+    Reason.ACTION_IGNORED: "Event: an annotation that asks for something came too late, or cannot be read.",
 }
 
 _SOURCES: Final[dict[SourceReason, str]] = {

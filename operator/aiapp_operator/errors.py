@@ -21,6 +21,7 @@ class Reason(StrEnum):
     REGISTRY_UNAUTHORIZED = "RegistryUnauthorized"  # the registry refuses these credentials, or anonymous access
     REGISTRY_REFUSED = "RegistryRefused"  # the registry answers something that is not followed
     REGISTRY_UNREACHABLE = "RegistryUnreachable"  # name, network, TLS, time-out or an overloaded registry
+    ENDPOINT_REFUSED = "EndpointRefused"  # an address that the administrator has not listed, or that is never asked
     SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105 - a reason; the operator may not read the Secret
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason
     SECRET_INVALID = "SecretInvalid"  # noqa: S105 - a reason; the Secret lacks the key or its content is broken
@@ -61,9 +62,13 @@ class ForbiddenError(WaitingError):
 
 
 class TransientError(OperatorError):
-    """Goes away by itself."""
+    """Goes away by itself; `retry_after` are the seconds that whoever was asked wants to be left alone for."""
 
     severity = Severity.TRANSIENT
+
+    def __init__(self, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(reason, message)
+        self.retry_after = retry_after
 
 
 class ConflictError(TransientError):

@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
@@ -30,6 +30,7 @@ from aiapp_operator.state import Manifest, ObjectId
 FIELD_MANAGER: Final = "aiapp-operator"
 PAGE_SIZE: Final = 500
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
+TOKEN_SECONDS: Final = 3600
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -45,6 +46,14 @@ class Resource:
         root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
         within = f"/namespaces/{namespace}" if namespace else ""
         return root + within + "/" + "/".join(part for part in (self.plural, name, subresource) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccountToken:
+    """A token that says who a ServiceAccount is; `seconds` is how long it is valid."""
+
+    token: str = field(repr=False)
+    seconds: float
 
 
 RESOURCES: Final[Mapping[str, Resource]] = {
@@ -147,6 +156,18 @@ class Kube:
         """Read a Secret's decoded values; bytes that are no text are left out."""
         manifest = await self.get("Secret", namespace, name)
         return {key: text for key, data in (manifest.get("data") or {}).items() if (text := _decoded(data)) is not None}
+
+    async def token_request(self, namespace: str, account: str, audience: str) -> ServiceAccountToken:
+        """Return a new token of a ServiceAccount for one audience."""
+        spec = {"audiences": [audience], "expirationSeconds": TOKEN_SECONDS}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        answer = await self._call("POST", RESOURCES["ServiceAccount"].path(namespace, account, "token"), body=body)
+        try:
+            # An API server may give less, or more, than it was asked for.
+            return ServiceAccountToken(answer["status"]["token"], float(answer["spec"]["expirationSeconds"]))
+        except (KeyError, TypeError, ValueError):
+            words = f"the answer to a TokenRequest for ServiceAccount {account} has no token"
+            raise TransientError(Reason.API_UNAVAILABLE, words) from None
 
     async def _pages(self, path: str, query: dict[str, str], headers: dict[str, str]) -> AsyncIterator[Manifest]:
         more = ""

@@ -3,7 +3,6 @@
 Nothing is stored: every request is a dry run. An answer counts when it names the field and says what helps.
 """
 
-import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,36 +13,10 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from cluster.protocol import Cluster
-from inputs.aiapp import ABSENT, ACCEPTED, REFUSED, Accepted, Refused
+from inputs.aiapp import ACCEPTED, REFUSED
+from inputs.case import Accepted, Refused, patched
 
 CRD_FILE: Final = Path(__file__).resolve().parents[2] / "crds/aiapps.aiapp.dev.yaml"
-BASE: Final[dict[str, Any]] = {
-    "apiVersion": "aiapp.dev/v1alpha1",
-    "kind": "AIApp",
-    "metadata": {"name": "digits"},
-    "spec": {
-        "image": "contoso.azurecr.io/digits:1.4.2",
-        "modelVersion": "42",
-        "modelSource": {
-            "azureBlob": {"account": "contosomodels", "container": "models", "path": "digits"},
-            "credentials": {"anonymous": {}},
-        },
-    },
-}
-
-
-def patched(patch: dict[str, Any]) -> dict[str, Any]:
-    body = copy.deepcopy(BASE)
-    for path, value in patch.items():
-        *parents, last = path.split(".")
-        target: Any = body
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        if value is ABSENT:
-            target.pop(last, None)
-        else:
-            target[last] = value
-    return body
 
 
 def at(body: dict[str, Any], path: str) -> Any:

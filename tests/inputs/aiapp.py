@@ -1,45 +1,9 @@
 """What users may write in an AIApp, right and wrong, and the words of the API server's answer."""
 
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-ABSENT: Final = object()
-"""Takes the field away."""
-DIGEST: Final = "sha256:" + "a" * 64
-STARTS_WITH_HTTPS: Final = "endpoint must be https://"
-SAFE_PATH: Final = "path must be folder names"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """One wrong input; `patch` sets fields by their path, `words` is a part of the answer about `field`."""
-
-    id: str
-    patch: dict[str, Any]
-    field: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """One right input; `becomes` are fields of the answer by their path."""
-
-    id: str
-    patch: dict[str, Any]
-    becomes: dict[str, Any] = field(default_factory=dict)
-
-
-def image(case: str, value: Any, words: str) -> Refused:
-    return Refused(f"image-{case}", {"spec.image": value}, "spec.image", words)
-
-
-def version(case: str, value: Any, words: str) -> Refused:
-    return Refused(f"version-{case}", {"spec.modelVersion": value}, "spec.modelVersion", words)
-
-
-def blob(part: str, case: str, value: Any, words: str) -> Refused:
-    path = f"spec.modelSource.azureBlob.{part}"
-    return Refused(f"{part}-{case}", {path: value}, path, words)
+from inputs.case import ABSENT, CLAIM, DIGEST, REPOSITORY, S3, SECRET, UUID, Accepted, Refused
+from inputs.sources import CREDENTIALS, ENDPOINTS, IMAGE_POLICIES, IMAGES, MODEL_POLICIES, SOURCES, VERSIONS
 
 
 def serving(part: str, case: str, value: Any, words: str, at: str = "") -> Refused:
@@ -50,109 +14,6 @@ def service(case: str, value: Any, words: str, at: str) -> Refused:
     return Refused(f"service-{case}", {"spec.expose.service": value}, f"spec.expose.service{at}", words)
 
 
-IMAGES: Final = (
-    image("absent", ABSENT, "Required"),
-    image("empty", "", "at least 1"),
-    image("null", None, "Required"),
-    image("number", 5, "string"),
-    image("without-host", "digits:1.4.2", "must name its registry"),
-    image("of-docker-hub", "library/python:3.13", "must name its registry"),
-    image("without-tag", "contoso.azurecr.io/digits", "needs a tag or a digest"),
-    image("port-is-no-tag", "registry.test:5000/digits", "needs a tag or a digest"),
-    image("upper-case", "contoso.azurecr.io/Digits:1", "the repository in lower case"),
-    image("short-digest", "contoso.azurecr.io/digits@sha256:abc", "64 hex digits"),
-    image("other-digest", "contoso.azurecr.io/digits@md5:" + "a" * 64, "64 hex digits"),
-    image("long-tag", "contoso.azurecr.io/digits:" + "a" * 129, "at most 128"),
-    image("dots", "contoso.azurecr.io/../digits:1", "HOST/REPOSITORY:TAG"),
-    image("space", "contoso.azurecr.io/digits: 1", "HOST/REPOSITORY:TAG"),
-    image("newline", "contoso.azurecr.io/digits:1\n", "HOST/REPOSITORY:TAG"),
-    image("nul", "contoso.azurecr.io/digits:1\0", "HOST/REPOSITORY:TAG"),
-    image("with-scheme", "https://contoso.azurecr.io/digits:1", "must name its registry"),
-    image("with-user", "me:secret@contoso.azurecr.io/digits:1", "must name its registry"),
-    image("huge", "contoso.azurecr.io/" + "a" * 10_000 + ":1", "Too long"),
-)
-VERSIONS: Final = (
-    version("absent", ABSENT, "name the version to serve"),
-    version("null", None, "name the version to serve"),
-    version("empty", "", "at least 1"),
-    version("number", 42, "string"),
-    version("latest", "latest", "must name one version"),
-    version("negative", "-1", "name of one folder"),
-    version("slash", "a/b", "no slash"),
-    version("dots", "..", "no dot"),
-    version("hidden", ".git", "no dot"),
-    version("backslash", "a\\b", "name of one folder"),
-    version("percent", "%2e%2e", "name of one folder"),
-    version("unicode", "\uff14\uff12", "name of one folder"),
-    version("newline", "42\n", "name of one folder"),
-    version("huge", "1" * 10_000, "Too long"),
-    Refused("version-alone", {"spec.modelSource": ABSENT}, "spec.modelSource", "modelVersion needs modelSource"),
-)
-SOURCES: Final = (
-    Refused("source-empty", {"spec.modelSource": {}}, "spec.modelSource.azureBlob", "Required"),
-    blob("account", "upper-case", "Contoso", "lower-case letters"),
-    blob("account", "short", "ab", "3 to 24"),
-    blob("account", "with-dot", "evil.example.com", "3 to 24"),
-    blob("account", "long", "a" * 25, "Too long"),
-    blob("container", "short", "ab", "at least 3"),
-    blob("container", "two-hyphens", "a--b", "single '-'"),
-    blob("container", "slash", "models/x", "lower-case letters"),
-    blob("path", "absolute", "/digits", SAFE_PATH),
-    blob("path", "open-end", "digits/", SAFE_PATH),
-    blob("path", "empty", "", "at least 1"),
-    blob("path", "up", "digits/../other", SAFE_PATH),
-    blob("path", "double-slash", "digits//42", SAFE_PATH),
-    blob("path", "backslash", "digits\\42", SAFE_PATH),
-    blob("path", "percent", "digits/%2e%2e", SAFE_PATH),
-    blob("path", "nul", "digits\0", SAFE_PATH),
-    blob("path", "huge", "a" * 513, "Too long"),
-)
-ENDPOINTS: Final = (
-    *(
-        blob("endpoint", case, value, STARTS_WITH_HTTPS)
-        for case, value in (
-            ("http", "http://contoso.blob.core.windows.net"),
-            ("file", "file:///etc/passwd"),
-            ("gopher", "gopher://contoso.example.com"),
-            ("user", "https://me:secret@contoso.example.com"),
-            ("ip", "https://20.60.1.1"),
-            ("metadata-ip", "https://169.254.169.254"),
-            ("wire-server", "https://168.63.129.16"),
-            ("decimal-ip", "https://2130706433"),
-            ("hex-ip", "https://127.0.0.0x1"),
-            ("ipv6", "https://[::ffff:127.0.0.1]"),
-            ("localhost", "https://localhost"),
-            ("port", "https://contoso.example.com:8443"),
-            ("unicode", "https://cont\u043eso.example.com"),
-            ("percent", "https://contoso%2eexample.com"),
-            ("query", "https://contoso.example.com?x=1"),
-            ("nul", "https://contoso.example.com\0"),
-            ("upper-case", "https://Contoso.example.com"),
-            ("final-dot", "https://contoso.example.com."),
-        )
-    ),
-    *(
-        blob("endpoint", case, value, "inside the cluster")
-        for case, value in (
-            ("service", "https://minio.default.svc"),
-            ("service-domain", "https://minio.default.svc.cluster.local"),
-            ("service-other-domain", "https://minio.default.svc.corp.example"),
-            ("metadata-name", "https://metadata.google.internal"),
-            ("localhost-domain", "https://x.localhost/"),
-        )
-    ),
-)
-CREDENTIALS: Final = tuple(
-    Refused(f"credentials-{case}", {"spec.modelSource.credentials": value}, f"spec.modelSource.credentials{at}", words)
-    for case, value, at, words in (
-        ("absent", ABSENT, "", "Required"),
-        ("none", {}, "", "exactly one of secretRef"),
-        ("both", {"anonymous": {}, "secretRef": {"name": "s"}}, "", "exactly one of secretRef"),
-        ("null", {"anonymous": None}, "", "anonymous: {}"),
-        ("secret-without-name", {"secretRef": {}}, ".secretRef.name", "Required"),
-        ("secret-name", {"secretRef": {"name": "../x"}}, ".secretRef.name", "name of an object"),
-    )
-)
 ONE_LIMIT: Final = "limit must not be smaller"
 SERVING: Final = (
     serving("replicas", "negative", -1, "greater than or equal to 1"),
@@ -191,7 +52,9 @@ SERVING: Final = (
         "remove one",
         "[0].valueFrom",
     ),
-    serving("env", "source-empty", [{"name": "A", "valueFrom": {}}], "exactly one", "[0].valueFrom"),
+    serving(
+        "env", "source-empty", [{"name": "A", "valueFrom": {}}], "needs exactly one of secretKeyRef", "[0].valueFrom"
+    ),
     serving("tolerations", "effect", [{"effect": "Never"}], "NoSchedule", "[0].effect"),
     serving("nodeSelector", "long", {"a": "x" * 64}, "Too long", ".a"),
 )
@@ -239,7 +102,10 @@ REST: Final = (
     Refused("spec-null", {"spec": None}, "spec", "Required"),
     Refused("spec-list", {"spec": []}, "spec", "object"),
 )
-REFUSED: Final = (*IMAGES, *VERSIONS, *SOURCES, *ENDPOINTS, *CREDENTIALS, *SERVING, *EXPOSED, *REST)
+REFUSED: Final = (
+    *(*IMAGES, *IMAGE_POLICIES, *VERSIONS, *MODEL_POLICIES),
+    *(*SOURCES, *ENDPOINTS, *CREDENTIALS, *SERVING, *EXPOSED, *REST),
+)
 
 ACCEPTED: Final = (
     Accepted(
@@ -269,4 +135,59 @@ ACCEPTED: Final = (
     Accepted("load-balancer", {"spec.expose.service": {"type": "LoadBalancer", "exposure": "External"}}),
     # What only the cluster can know is answered by a condition: the name of a Secret that may come later.
     Accepted("secret-that-is-not-there", {"spec.modelSource.credentials": {"secretRef": {"name": "later"}}}),
+    *(
+        Accepted(f"endpoint-{case}", {"spec.modelSource.azureBlob.endpoint": value})
+        for case, value in (
+            # Which of them are asked is for the administrator to list; the words of the condition say so.
+            ("with-port", "https://contoso.example.com:8443"),
+            ("plain-http", "http://minio.storage.svc:9000"),
+            ("ip", "https://10.0.0.4:9000/"),
+            ("single-label", "http://azurite:10000"),
+        )
+    ),
+    Accepted("latest", {"spec.modelVersion": "latest"}),
+    Accepted("latest-by-absence", {"spec.modelVersion": ABSENT}),
+    Accepted("latest-by-null", {"spec.modelVersion": None}),
+    Accepted(
+        "model-policy",
+        {"spec.modelVersion": ABSENT, "spec.modelPolicy": {}},
+        {"spec.modelPolicy": {"type": "LastModified", "interval": "5m"}},
+    ),
+    Accepted(
+        "model-policy-in-full",
+        {
+            "spec.modelVersion": "latest",
+            "spec.modelPolicy": {"type": "SemVer", "range": ">=1.4.0 <2", "pattern": "^v(?P<v>.*)$", "interval": "10s"},
+        },
+    ),
+    Accepted(
+        "image-policy",
+        {"spec.image": REPOSITORY, "spec.imagePolicy": {"type": "SemVer", "range": "1.x || ^2.1.0-rc.1"}},
+        {"spec.imagePolicy.interval": "5m"},
+    ),
+    Accepted(
+        "image-policy-numerical",
+        {
+            "spec.image": "registry.test:5000/team/digits",
+            "spec.imagePolicy": {"type": "Numerical", "pattern": r"^main-(?P<v>\d+)-[0-9a-f]{7}$", "interval": "1h"},
+        },
+    ),
+    Accepted("image-policy-tag", {"spec.image": f"{REPOSITORY}:main", "spec.imagePolicy": {"type": "Tag"}}),
+    Accepted("identity-by-absence", {"spec.modelSource.credentials": ABSENT}),
+    Accepted("identity-of-the-service-account", {"spec.modelSource.credentials": {"workloadIdentity": {}}}),
+    Accepted(
+        "identity", {"spec.modelSource.credentials": {"workloadIdentity": {"clientID": UUID, "tenantID": UUID.lower()}}}
+    ),
+    Accepted("s3", {"spec.modelSource": {"s3": S3, "credentials": SECRET}}),
+    Accepted("s3-latest", {"spec.modelSource": {"s3": S3, "credentials": SECRET}, "spec.modelVersion": ABSENT}),
+    Accepted(
+        "s3-elsewhere",
+        {
+            "spec.modelSource": {
+                "s3": {"bucket": "models", "path": "d", "endpoint": "https://minio.corp.example:9000"},
+                "credentials": {"anonymous": {}},
+            }
+        },
+    ),
+    Accepted("claim", {"spec.modelSource": {"persistentVolumeClaim": CLAIM}}),
 )

@@ -5,11 +5,14 @@ string and list is bounded: the API server prices rules by the largest value tha
 """
 
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 VALIDATIONS: Final = "x-kubernetes-validations"
 
@@ -38,6 +41,31 @@ def rules(*validations: dict[str, str], **schema: Any) -> dict[str, Any]:
     return {VALIDATIONS: list(validations), **schema}
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule across fields: `expression` for the API server, `holds` for what an older schema let through."""
+
+    expression: str
+    message: str
+    holds: Callable[[Any], bool]
+    field_path: str = ""
+
+    def cel(self) -> dict[str, str]:
+        """Return the rule as the API server reads it."""
+        return cel(self.expression, self.message, self.field_path)
+
+
+def check(value: Any, checked: Iterable[Rule]) -> None:
+    """Hold `value` to rules across its fields.
+
+    Raises:
+        PydanticCustomError: a rule does not hold; the words are the rule's.
+    """
+    for rule in checked:
+        if not rule.holds(value):
+            raise PydanticCustomError("rule", "{words}", {"words": rule.message})
+
+
 def matches(pattern: str, message: str) -> dict[str, str]:
     """Return a rule that a string follows `pattern` (RE2, quoted for the expression language)."""
     return cel(f"self.matches(r'{pattern}')", message)
@@ -62,6 +90,7 @@ ObjectName = Annotated[
 ]
 
 # A digest needs 64 hex digits; a host is told from a repository by its dot or port, as container runtimes do.
+# Whether tag and digest are wanted is up to the image policy, so that is a rule of the spec.
 IMAGE_HOST: Final = r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?|[A-Za-z0-9-]+:[0-9]+|localhost)/"
 IMAGE_TAG_OR_DIGEST: Final = "(:[A-Za-z0-9_.-]+|@[^/@]+)$"
 IMAGE_REST: Final = (
@@ -75,7 +104,6 @@ ImageReference = Annotated[
         max_length=512,
         json_schema_extra=rules(
             matches(IMAGE_HOST, "image must name its registry, such as contoso.azurecr.io/digits:1.4.2"),
-            matches(IMAGE_TAG_OR_DIGEST, "image needs a tag or a digest, such as contoso.azurecr.io/digits:1.4.2"),
             matches(
                 IMAGE_REST,
                 "image must be HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST: the repository in lower case, "
@@ -98,10 +126,6 @@ ModelVersion = Annotated[
                 "modelVersion must be the name of one folder below the model source's path: letters, digits and "
                 "._=+@-, no slash, no dot or other sign at the start",
             ),
-            cel(
-                "self != 'latest'",
-                "modelVersion must name one version, such as '42': following the latest one is not supported",
-            ),
         ),
     ),
 ]
@@ -117,6 +141,35 @@ StorePath = Annotated[
                 "no '/' at the ends, no '..'",
             )
         ),
+    ),
+]
+
+# The last label of a name starts with a letter, and no part of an address with a zero: what a resolver would read as
+# a decimal, octal or hexadecimal address is none here. Which hosts are asked at all is for the operator to judge.
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_OCTET: Final = "(0|[1-9][0-9]{0,2})"
+ENDPOINT: Final = (
+    rf"^(https?://(({_LABEL}\.)*[a-z]([-a-z0-9]*[a-z0-9])?|({_OCTET}\.){{3}}{_OCTET})(:[1-9][0-9]{{0,4}})?/?)?$"
+)
+Endpoint = Annotated[
+    str,
+    Field(
+        max_length=253,
+        json_schema_extra=rules(
+            matches(
+                ENDPOINT,
+                "endpoint must be https:// and a host name in lower case, with a port where it needs one, such as "
+                "https://minio.corp.example:9000: no user, no path",
+            )
+        ),
+    ),
+]
+UUID: Final = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+OptionalUuid = Annotated[
+    str,
+    Field(
+        max_length=36,
+        json_schema_extra=rules(matches(f"^$|{UUID}", "must be a UUID, such as 01234567-89ab-cdef-0123-456789abcdef")),
     ),
 ]
 

@@ -41,7 +41,7 @@ class LatestImage(ApiModel):
     """The image that the spec asks for."""
 
     ref: Reference | None = None
-    """The image as the spec names it."""
+    """The image as the spec names it, with the tag that the image policy chose."""
     digest: ShortText | None = None
     """The digest it was resolved to."""
     seen_time: datetime | None = None
@@ -76,7 +76,7 @@ class ReleaseStatus(ApiModel):
     revision: Annotated[int, Field(ge=1)]
     """Number of the release, as in its ControllerRevision and in the header AIApp-Revision."""
     image: Reference | None = None
-    """The image as the spec named it."""
+    """The image as the spec named it, with the tag that the image policy chose."""
     image_digest: ShortText | None = None
     """The digest that its pods run."""
     model_version: ShortText | None = None
@@ -94,13 +94,18 @@ class AIAppStatus(ApiModel):
     """Generation of the spec that this status speaks about."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=map_by("type"))] = ()
     """Ready: the active release serves at the wanted strength. UpToDate: what serves is what spec and sources ask
-    for. Reconciling and Stalled are present only when True."""
+    for. SourcesResolved: registry and store gave it. Reconciling, Stalled and SourceDrifted are present only when
+    True."""
     latest: Latest | None = None
     """What the spec and the sources ask for."""
     active: ReleaseStatus | None = None
     """The release that serves."""
     candidate: ReleaseStatus | None = None
     """The release that is on its way to serve; absent when there is none."""
+    last_handled_actions: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=16)] | None = (
+        None
+    )
+    """The annotations aiapp.dev/ACTION that were acted on, or ignored, by action: each with its value."""
     url: Annotated[str, Field(max_length=1024)] | None = None
     """Address of the app."""
     image: Reference | None = None

@@ -3,23 +3,28 @@
 The CustomResourceDefinition is generated from these models; the text below a field is what `kubectl explain` shows.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from aiapp_operator.api.fields import (
+    IMAGE_TAG_OR_DIGEST,
     ApiModel,
     Duration,
     ImageReference,
     ModelVersion,
     ObjectName,
+    Rule,
     cel,
+    check,
     map_by,
     rules,
 )
 from aiapp_operator.api.model_source import LocalObjectReference, ModelSource
+from aiapp_operator.api.policies import LATEST, ImagePolicy, ImagePolicyType, ModelPolicy
 from aiapp_operator.api.serving import Serving
 
 GROUP: Final = "aiapp.dev"
@@ -104,36 +109,87 @@ class Expose(ApiModel):
     """The Service in front of the pods."""
 
 
+def _has_tag_or_digest(spec: "AIAppSpec") -> bool:
+    return re.search(IMAGE_TAG_OR_DIGEST, spec.image) is not None
+
+
+SPEC_RULES: Final = (
+    Rule(
+        f"has(self.imagePolicy) || self.image.matches(r'{IMAGE_TAG_OR_DIGEST}')",
+        "image needs a tag or a digest, such as contoso.azurecr.io/digits:1.4.2, or an imagePolicy that chooses one",
+        lambda spec: spec.image_policy is not None or _has_tag_or_digest(spec),
+        ".image",
+    ),
+    Rule(
+        "!has(self.imagePolicy) || self.imagePolicy.type != 'Tag' || "
+        f"(self.image.matches(r'{IMAGE_TAG_OR_DIGEST}') && !self.image.contains('@'))",
+        "type Tag of imagePolicy needs the tag to follow in image, no digest, such as contoso.azurecr.io/digits:main",
+        lambda spec: (
+            spec.image_policy is None
+            or spec.image_policy.type != ImagePolicyType.TAG
+            or (_has_tag_or_digest(spec) and "@" not in spec.image)
+        ),
+        ".image",
+    ),
+    Rule(
+        f"!has(self.imagePolicy) || self.imagePolicy.type == 'Tag' || !self.image.matches(r'{IMAGE_TAG_OR_DIGEST}')",
+        "imagePolicy chooses the tag: write the repository alone in image, such as contoso.azurecr.io/digits",
+        lambda spec: (
+            spec.image_policy is None or spec.image_policy.type == ImagePolicyType.TAG or not _has_tag_or_digest(spec)
+        ),
+        ".image",
+    ),
+    Rule(
+        "!has(self.modelVersion) || has(self.modelSource)",
+        "modelVersion needs modelSource, the place where versions lie; leave modelVersion out where the image brings "
+        "its model",
+        lambda spec: spec.model_version is None or spec.model_source is not None,
+        ".modelSource",
+    ),
+    Rule(
+        "!has(self.modelPolicy) || (has(self.modelSource) && "
+        f"(!has(self.modelVersion) || self.modelVersion == '{LATEST}'))",
+        "modelPolicy works with a modelSource and the latest modelVersion only: remove modelPolicy, or write "
+        "modelVersion: latest",
+        lambda spec: spec.model_policy is None or spec.follows_model,
+        ".modelPolicy",
+    ),
+    Rule(
+        "!has(self.modelSource) || !has(self.modelSource.persistentVolumeClaim) || "
+        f"(has(self.modelVersion) && self.modelVersion != '{LATEST}')",
+        "a persistentVolumeClaim cannot be followed: name the modelVersion to serve, such as '42'",
+        lambda spec: (
+            spec.model_source is None
+            or spec.model_source.persistent_volume_claim is None
+            or spec.model_version not in (None, LATEST)
+        ),
+        ".modelVersion",
+    ),
+)
+
+
 class AIAppSpec(ApiModel):
     """What the app is made of and how it is served."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                "!has(self.modelSource) || has(self.modelVersion)",
-                "modelSource needs modelVersion: name the version to serve, such as '42'",
-                ".modelVersion",
-            ),
-            cel(
-                "!has(self.modelVersion) || has(self.modelSource)",
-                "modelVersion needs modelSource, the place where versions lie; leave modelVersion out where the "
-                "image brings its model",
-                ".modelSource",
-            ),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*(rule.cel() for rule in SPEC_RULES)))
 
     suspend: bool = False
     """True: no new release goes out; one that is under way ends, and what serves is still kept in repair."""
     image: ImageReference
-    """The app's image with its registry and its tag or digest, such as contoso.azurecr.io/digits:1.4.2. A tag is
-    resolved to a digest once per edit."""
+    """The app's image with its registry and its tag or digest, such as contoso.azurecr.io/digits:1.4.2. Without
+    imagePolicy a tag is resolved to a digest once per edit. With one of type SemVer or Numerical: the repository alone,
+    such as contoso.azurecr.io/digits."""
+    image_policy: ImagePolicy | None = None
+    """How the image is followed, so that a push is a release. Absent: it is not."""
     image_pull_secrets: Annotated[
         tuple[LocalObjectReference, ...], Field(max_length=8, json_schema_extra=map_by("name"))
     ] = ()
     """Secrets of type kubernetes.io/dockerconfigjson with the registry's credentials."""
     model_version: ModelVersion | None = None
-    """The model version to serve: a folder below the model source's path, such as "42". Required with modelSource."""
+    """The model version to serve: a folder below the model source's path, such as "42". Absent or "latest": the newest
+    by modelPolicy, followed, so that an upload is a release."""
+    model_policy: ModelPolicy | None = None
+    """What makes a model version the newest. Absent: that its upload was complete last, asked every 5 minutes."""
     model_source: ModelSource | None = None
     """Where the model comes from; absent: the image brings its model."""
     service_account_name: ObjectName | None = None
@@ -144,6 +200,16 @@ class AIAppSpec(ApiModel):
     """The pods that serve the app."""
     expose: Expose = Expose()
     """How the app is reached."""
+
+    @property
+    def follows_model(self) -> bool:
+        """Tell whether the newest model version is asked for, and none by its name."""
+        return self.model_source is not None and self.model_version in (None, LATEST)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "AIAppSpec":
+        check(self, SPEC_RULES)
+        return self
 
 
 class Metadata(ApiModel):

@@ -7,7 +7,13 @@ import pydantic
 import pytest
 
 from aiapp_operator.api.fields import parse_duration
-from aiapp_operator.api.v1alpha1 import AIApp, Exposure, ServiceType
+from aiapp_operator.api.model_source import ONE_CREDENTIAL, S3_ADDRESS, SOURCE_RULES, ReadsAs
+from aiapp_operator.api.policies import NO_PATTERN_FOR_TAG, RANGE_WITH_SEM_VER
+from aiapp_operator.api.v1alpha1 import SPEC_RULES, AIApp, Exposure, ServiceType
+from inputs.aiapp import ACCEPTED, REFUSED
+from inputs.case import AZURE, CLAIM, S3, SECRET, UUID, Accepted, Refused, patched
+
+RULES = (*SPEC_RULES, *SOURCE_RULES, ONE_CREDENTIAL, S3_ADDRESS, RANGE_WITH_SEM_VER, NO_PATTERN_FOR_TAG)
 
 
 def manifest(**spec: Any) -> dict[str, Any]:
@@ -30,7 +36,7 @@ def test_the_smallest_app_has_sound_defaults() -> None:
 
 
 def test_fields_of_a_newer_schema_are_ignored() -> None:
-    newer = manifest(modelPolicy={"type": "SemVer"}, serving={"port": 9000, "drainSeconds": 30})
+    newer = manifest(rehearsal={"type": "Shadow"}, serving={"port": 9000, "drainSeconds": 30})
     assert AIApp.parse(newer).spec.serving.port == 9000
 
 
@@ -63,8 +69,73 @@ def test_anonymous_access_is_told_from_none_named() -> None:
     source = {"azureBlob": {"account": "abc", "container": "models", "path": "d"}, "credentials": {"anonymous": {}}}
     read = AIApp.parse(manifest(modelVersion="1", modelSource=source)).spec.model_source
     assert read is not None
-    assert read.credentials.anonymous is not None
-    assert read.credentials.secret_ref is None
+    assert read.reads_as is ReadsAs.ANONYMOUS
+    assert read.identity is None
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "client_id"),
+    [
+        ({"azureBlob": AZURE}, ReadsAs.WORKLOAD_IDENTITY, ""),
+        ({"azureBlob": AZURE, "credentials": None}, ReadsAs.WORKLOAD_IDENTITY, ""),
+        ({"azureBlob": AZURE, "credentials": {"workloadIdentity": {}}}, ReadsAs.WORKLOAD_IDENTITY, ""),
+        ({"azureBlob": AZURE, "credentials": {"workloadIdentity": {"clientID": UUID}}}, "WorkloadIdentity", UUID),
+        ({"azureBlob": AZURE, "credentials": SECRET}, ReadsAs.SECRET, None),
+        ({"s3": S3, "credentials": SECRET}, ReadsAs.SECRET, None),
+        ({"s3": S3, "credentials": {"anonymous": {}}}, ReadsAs.ANONYMOUS, None),
+        ({"persistentVolumeClaim": CLAIM}, ReadsAs.MOUNT, None),
+    ],
+)
+def test_an_azure_store_is_read_by_identity_unless_told(
+    source: dict[str, Any], kind: str, client_id: str | None
+) -> None:
+    read = AIApp.parse(manifest(modelVersion="1", modelSource=source)).spec.model_source
+    assert read is not None
+    assert read.reads_as == kind
+    assert (read.identity.client_id if read.identity else None) == client_id
+
+
+@pytest.mark.parametrize(
+    ("spec", "follows"),
+    [
+        ({}, False),
+        ({"modelSource": {"azureBlob": AZURE}}, True),
+        ({"modelSource": {"azureBlob": AZURE}, "modelVersion": "latest"}, True),
+        ({"modelSource": {"azureBlob": AZURE}, "modelVersion": "42"}, False),
+    ],
+)
+def test_a_model_is_followed_unless_its_version_is_named(spec: dict[str, Any], follows: bool) -> None:
+    assert AIApp.parse(manifest(**spec)).spec.follows_model is follows
+
+
+def parsed(body: dict[str, Any]) -> AIApp:
+    return AIApp.parse(body | {"metadata": {"namespace": "vision", "name": "digits"}})
+
+
+def refusals(case: Refused) -> list[str]:
+    """The words in which a manifest is refused that the API server did not check."""
+    with pytest.raises(pydantic.ValidationError) as refusal:
+        parsed(patched(case.patch))
+    return [error["msg"] for error in refusal.value.errors()]
+
+
+ACROSS_FIELDS = [case for case in REFUSED if any(case.words in rule.message for rule in RULES)]
+
+
+@pytest.mark.parametrize("case", ACROSS_FIELDS, ids=lambda case: case.id)
+def test_what_an_older_schema_let_through_is_refused_in_the_same_words(case: Refused) -> None:
+    assert [words for words in refusals(case) if case.words in words]
+
+
+def test_every_rule_across_fields_is_broken_by_an_input() -> None:
+    words = {words for case in ACROSS_FIELDS for words in refusals(case)}
+    assert [rule.message for rule in RULES if rule.message not in words] == []
+
+
+# Null for a section with defaults is filled in by the API server before anything reads it.
+@pytest.mark.parametrize("case", [case for case in ACCEPTED if case.id != "null-section"], ids=lambda case: case.id)
+def test_what_the_api_server_accepts_can_be_read(case: Accepted) -> None:
+    parsed(patched(case.patch))
 
 
 @pytest.mark.parametrize(

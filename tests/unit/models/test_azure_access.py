@@ -6,7 +6,8 @@ import pytest
 
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores.azure_access import BlobAccess, blob_access, sas_problem
-from inputs.aiapp import ENDPOINTS, Refused
+from inputs.case import Refused
+from inputs.sources import ENDPOINTS
 
 KEY = "c2VjcmV0LWNhbmFyeQ=="
 SAS = "sv=2026-10-06&sp=rl&se=2027-01-01T00:00:00Z&sig=secret-canary%3D"

@@ -5,78 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator import findings, pod_findings
-from aiapp_operator.ledger import Ledger, Release, format_time
+from aiapp_operator import findings, pod_findings, source_drift
+from aiapp_operator.following import Policy
+from aiapp_operator.ledger import Release, format_time
 from aiapp_operator.reasons import Reason
-from aiapp_operator.releases import Decision, replaced
-from aiapp_operator.state import Manifest, Problem, Severity
+from aiapp_operator.releases import Decision
+from aiapp_operator.situation import Situation
+from aiapp_operator.state import Manifest, Problem, ResolvedImage, Severity, Stream
 
 READY: Final = "Ready"
 UP_TO_DATE: Final = "UpToDate"
 SOURCES_RESOLVED: Final = "SourcesResolved"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
-ORDER: Final = (READY, UP_TO_DATE, SOURCES_RESOLVED, RECONCILING, STALLED)
+SOURCE_DRIFTED: Final = "SourceDrifted"
+ORDER: Final = (READY, UP_TO_DATE, SOURCES_RESOLVED, RECONCILING, STALLED, SOURCE_DRIFTED)
 MESSAGE_LENGTH: Final = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All that the conditions are judged by.
-
-    decision: None while the spec cannot be read.
-    blocked: what is wrong with the spec or with the names that it needs.
-    failing: why the pods of the release that is wanted do not come up.
-    wanted: number of pods.
-    """
-
-    app: Manifest
-    record: Ledger
-    decision: Decision | None
-    deployment: Manifest
-    pods: tuple[Manifest, ...]
-    wanted: int
-    blocked: Problem | None
-    failing: Problem | None
-    suspended: bool
-
-    @property
-    def target(self) -> Release | None:
-        """Return the release that the Deployment is to run."""
-        return self.decision.target if self.decision else self.record.current
-
-    @property
-    def available(self) -> int:
-        """Return how many pods take requests, of whatever release."""
-        count: int = self.deployment.get("status", {}).get("availableReplicas", 0)
-        return count
-
-    @property
-    def settled(self) -> bool:
-        """Tell whether the release that is wanted has been rolled out and serves alone."""
-        target, active, current = self.target, self.record.active, self.record.current
-        if target is None or active is None or current is None:
-            return False
-        same = target.number == active.number == current.number
-        alone = replaced(self.deployment, self.pods, target) and not pod_findings.leaving(self.pods, target.number)
-        return same and alone
-
-    @property
-    def problem(self) -> Problem | None:
-        """Return what keeps the spec from being served, the nearest cause first."""
-        failing = None if self.settled else self.failing
-        return self.blocked or failing or self.source_problem
-
-    @property
-    def source_problem(self) -> Problem | None:
-        """Return why image or model is not known."""
-        return self.decision.problem if self.decision else None
-
-    @property
-    def candidate(self) -> Release | None:
-        """Return the release that is on its way to serve."""
-        target, active = self.target, self.record.active
-        return target if target and (active is None or target.number != active.number) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +32,18 @@ class Verdict:
     message: str
 
 
-def judge(situation: Situation, now: datetime) -> list[Manifest]:
-    """Return all conditions; the transition time is kept where the status is what it was."""
+def judge(situation: Situation, waiting: str, now: datetime) -> list[Manifest]:
+    """Return all conditions; the transition time is kept where the status is what it was.
+
+    waiting: the newest image and model that do not serve yet, in words; empty: they serve.
+    """
     verdicts = {
         READY: ready(situation),
-        UP_TO_DATE: up_to_date(situation),
+        UP_TO_DATE: up_to_date(situation, waiting),
         SOURCES_RESOLVED: sources_resolved(situation),
         RECONCILING: reconciling(situation),
         STALLED: stalled(situation),
+        SOURCE_DRIFTED: drifted(situation),
     }
     return stamped(situation.app, {kind: verdict for kind, verdict in verdicts.items() if verdict}, now)
 
@@ -120,26 +68,30 @@ def ready(situation: Situation) -> Verdict:
     return Verdict("False", Reason.PODS_UNAVAILABLE, f"{active}: {strength}")
 
 
-def up_to_date(situation: Situation) -> Verdict:
+def up_to_date(situation: Situation, waiting: str) -> Verdict:
     """What serves is what the spec and its sources ask for; a bump waits for this one."""
-    decision, target, keeps = situation.decision, situation.target, _keeps(situation)
+    decision, target = situation.decision, situation.target
+    keeps = (f"; waiting: {waiting}" if waiting else "") + _keeps(situation)
     if situation.blocked or decision is None:
         problem = situation.blocked
         return Verdict("False", problem.reason if problem else Reason.INVALID_SPEC, f"{_words(problem)}{keeps}")
     if decision.as_asked and target:
-        return _of_the_release(situation, target)
+        return _of_the_release(situation, target, keeps)
     if decision.problem:
         return Verdict("False", decision.problem.reason, f"{decision.problem.message}{keeps}")
     if situation.suspended:
-        return Verdict("False", Reason.SUSPENDED, f"spec.suspend is true: what the spec asks for waits{keeps}")
+        return Verdict("False", Reason.SUSPENDED, f"spec.suspend is true: {_suspended(decision)}{keeps}")
     return Verdict("Unknown", Reason.RESOLVING, f"registry and store are being asked{keeps}")
 
 
-def _of_the_release(situation: Situation, target: Release) -> Verdict:
+def _of_the_release(situation: Situation, target: Release, keeps: str) -> Verdict:
     """Return how far the release is that the spec asks for."""
+    problem, failing = situation.source_problem, situation.failing
+    if situation.settled and problem:
+        # It follows a source that does not answer: whether there is something newer, nobody knows.
+        return Verdict("False", problem.reason, f"{problem.message}{keeps}")
     if situation.settled:
         return Verdict("True", Reason.UP_TO_DATE, f"{target} serves, as the spec asks")
-    failing, keeps = situation.failing, _keeps(situation)
     if failing:
         verb = "waits" if failing.reason in findings.TIME else "does not start"
         return Verdict("False", failing.reason, f"{target} {verb}: {failing.message}{keeps}")
@@ -156,8 +108,7 @@ def sources_resolved(situation: Situation) -> Verdict:
     if decision.problem:
         return Verdict("False", decision.problem.reason, decision.problem.message)
     if decision.resolved and decision.image:
-        model = f", model {decision.model.version} is {decision.model.digest}" if decision.model else ""
-        return Verdict("True", Reason.RESOLVED, f"image {decision.image.ref} is {decision.image.digest}{model}")
+        return Verdict("True", Reason.RESOLVED, _resolved(decision, decision.image))
     if situation.suspended:
         return Verdict("Unknown", Reason.SUSPENDED, "registry and store are not asked while spec.suspend is true")
     return Verdict("Unknown", Reason.RESOLVING, "registry and store are being asked")
@@ -177,6 +128,18 @@ def stalled(situation: Situation) -> Verdict | None:
         if problem and problem.severity is Severity.STALLED:
             return Verdict("True", problem.reason, problem.message)
     return None
+
+
+def drifted(situation: Situation) -> Verdict | None:
+    """Bytes behind a released digest changed or went."""
+    before = conditions_of(situation.app.get("status") or {}).get(SOURCE_DRIFTED)
+    if situation.drifts is None and before:
+        # This process has not looked yet; what was found before stands until somebody does.
+        return Verdict(before["status"], before["reason"], before["message"])
+    if not situation.drifts:
+        return None
+    worst, *_ = situation.drifts
+    return Verdict("True", worst.reason, source_drift.words(situation.drifts, situation.record))
 
 
 def acknowledge(app: Manifest, now: datetime) -> Manifest | None:
@@ -230,6 +193,26 @@ def in_order(shown: list[Manifest]) -> list[Manifest]:
 def conditions_of(status: Manifest) -> dict[str, Manifest]:
     """Return a status' conditions by type."""
     return {condition["type"]: condition for condition in status.get("conditions", ())}
+
+
+def _resolved(decision: Decision, image: ResolvedImage) -> str:
+    """Return what the streams stand for, and by which policy where one is followed."""
+    parts = [f"image {image.ref} is {image.digest}{_followed(decision.follows.get(Stream.IMAGE))}"]
+    model = decision.model
+    if model:
+        content = model.digest or "read from its volume by its name"
+        parts.append(f"model {model.version} is {content}{_followed(decision.follows.get(Stream.MODEL))}")
+    return ", ".join(parts)
+
+
+def _followed(policy: Policy | None) -> str:
+    return f" (followed by {policy})" if policy else ""
+
+
+def _suspended(decision: Decision) -> str:
+    if decision.follows:
+        return "what the spec asks for waits, and nobody looks for newer images and models"
+    return "what the spec asks for waits"
 
 
 def _words(problem: Problem | None) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aiapp_operator.conditions import READY, SOURCES_RESOLVED, UP_TO_DATE, conditions_of
+from aiapp_operator.conditions import READY, SOURCE_DRIFTED, SOURCES_RESOLVED, UP_TO_DATE, conditions_of
 from aiapp_operator.ledger import short_image
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Event, Manifest
@@ -25,7 +25,13 @@ ON_THE_WAY: Final = frozenset(
 
 def transitions(old: Manifest, new: Manifest) -> tuple[Event, ...]:
     """Return the Events that tell how `old` became `new`, both whole statuses; none when nothing happened."""
-    told = (_release_started(old, new), _released(old, new), _problem(old, new), _recovered(old, new))
+    told = (
+        _release_started(old, new),
+        _released(old, new),
+        _problem(old, new),
+        _drifted(old, new),
+        _recovered(old, new),
+    )
     return tuple(event for event in told if event)
 
 
@@ -57,6 +63,17 @@ def _problem(old: Manifest, new: Manifest) -> Event | None:
         fails = condition["status"] == "False" and condition["reason"] not in ON_THE_WAY
         if fails and not any(condition["reason"] == known["reason"] for known in before.values()):
             return Event(WARNING, condition["reason"], condition["message"])
+    return None
+
+
+def _drifted(old: Manifest, new: Manifest) -> Event | None:
+    """Return that bytes behind a released digest changed or went, or that they are back."""
+    was, now = conditions_of(old).get(SOURCE_DRIFTED), conditions_of(new).get(SOURCE_DRIFTED)
+    if now and (was is None or was["reason"] != now["reason"]):
+        kind = NORMAL if now["reason"] == Reason.METADATA_CHANGED else WARNING
+        return Event(kind, now["reason"], now["message"])
+    if was and now is None:
+        return Event(NORMAL, Reason.RECOVERED, f"{was['reason']} is over: the sources have what serves")
     return None
 
 

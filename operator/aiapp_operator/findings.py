@@ -6,13 +6,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from aiapp_operator import pod_findings
+from aiapp_operator import following, pod_findings
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children import expected
 from aiapp_operator.children.containers import resources
 from aiapp_operator.errors import Reason as SourceReason
-from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, ObjectId, Observed, Problem, Severity, Sources
 
@@ -24,7 +23,7 @@ def read_spec(app: Manifest) -> AIApp | Problem:
     """Return the parsed app, or what the API server's validation let through and this operator cannot use."""
     try:
         parsed = AIApp.parse(app)
-        ImageReference.parse(parsed.spec.image)
+        following.repository(parsed)
         parse_duration(parsed.spec.release.progress_deadline)
         resources(parsed.spec.serving.resources)
     except ValidationError as error:
@@ -33,7 +32,16 @@ def read_spec(app: Manifest) -> AIApp | Problem:
         return Problem(Severity.STALLED, Reason.INVALID_SPEC, f"{field}: {first['msg']}")
     except ValueError as error:
         return Problem(Severity.STALLED, Reason.INVALID_SPEC, str(error))
-    return parsed
+    return _unusable_policy(parsed) or parsed
+
+
+def _unusable_policy(app: AIApp) -> Problem | None:
+    policies = {"imagePolicy": following.image_policy(app), "modelPolicy": following.model_policy(app)}
+    wrong = {field: words for field, policy in policies.items() if (words := following.problem(policy))}
+    if not wrong:
+        return None
+    words = "; ".join(f"spec.{field}: {words}" for field, words in wrong.items())
+    return Problem(Severity.STALLED, Reason.INVALID_SPEC, words)
 
 
 def predecessor(observed: Observed) -> Problem | None:

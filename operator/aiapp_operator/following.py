@@ -18,6 +18,7 @@ from semantic_version import Version as SemanticVersion
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.policies import ImagePolicy, ModelPolicy
 from aiapp_operator.api.v1alpha1 import AIApp
+from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Problem, Severity
 
@@ -69,6 +70,17 @@ def image_policy(app: AIApp) -> Policy | None:
 def model_policy(app: AIApp) -> Policy | None:
     """Return how the model is followed; None: a version is named, or the image brings its model."""
     return _policy(app.spec.model_policy or ModelPolicy()) if app.spec.follows_model else None
+
+
+def repository(app: AIApp) -> str:
+    """Return `registry/path` of spec.image, which is all of it where the policy chooses the tag.
+
+    Raises:
+        ValueError: spec.image is no image reference.
+    """
+    policy, text = app.spec.image_policy, app.spec.image
+    chosen = policy is not None and policy.type.value != TAG
+    return ImageReference.parse(text, bare=chosen).repository
 
 
 def problem(policy: Policy | None) -> str:

@@ -12,7 +12,7 @@ from typing import Self
 
 from aiapp_models import contract
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.state import Manifest, ObjectId, ResolvedImage, ResolvedModel
+from aiapp_operator.state import Identity, Manifest, ObjectId, ResolvedImage, ResolvedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,7 @@ class Inputs:
             "configHash": self.config_hash,
         }
         if self.model:
-            kept["model"] = {
-                "version": self.model.version,
-                "digest": self.model.digest,
-                "sizeBytes": self.model.size_bytes,
-                "publishedTime": format_time(self.model.published),
-            }
+            kept["model"] = _model_to_json(self.model)
         return kept
 
     @classmethod
@@ -63,11 +58,7 @@ class Inputs:
         model = kept.get("model")
         return cls(
             image=ResolvedImage(kept["image"]["ref"], kept["image"]["digest"]),
-            model=ResolvedModel(
-                model["version"], model["digest"], model["sizeBytes"], datetime.fromisoformat(model["publishedTime"])
-            )
-            if model
-            else None,
+            model=_model_from_json(model) if model else None,
             config=kept["config"],
         )
 
@@ -218,6 +209,32 @@ def short_image(ref: str) -> str:
 def format_time(time: datetime) -> str:
     """Return a time as Kubernetes writes it."""
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _model_to_json(model: ResolvedModel) -> Manifest:
+    kept: Manifest = {
+        "version": model.version,
+        "digest": model.digest,
+        "sizeBytes": model.size_bytes,
+        "publishedTime": format_time(model.published),
+    }
+    if model.manifest_digest:
+        kept["manifestDigest"] = model.manifest_digest
+    if model.identity:
+        kept["identity"] = {"clientID": model.identity.client_id, "tenantID": model.identity.tenant_id}
+    return kept
+
+
+def _model_from_json(kept: Manifest) -> ResolvedModel:
+    identity = kept.get("identity")
+    return ResolvedModel(
+        version=kept["version"],
+        digest=kept["digest"],
+        size_bytes=kept["sizeBytes"],
+        published=datetime.fromisoformat(kept["publishedTime"]),
+        manifest_digest=kept.get("manifestDigest", ""),
+        identity=Identity(identity["clientID"], identity["tenantID"]) if identity else None,
+    )
 
 
 def _image(ref: str | None) -> str | None:

@@ -9,13 +9,24 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator import children, conditions, events, findings, pod_findings, releases, status
+from aiapp_operator import (
+    actions,
+    children,
+    conditions,
+    events,
+    findings,
+    pod_findings,
+    releases,
+    source_drift,
+    status,
+)
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.conditions import Situation, Verdict
+from aiapp_operator.conditions import Verdict
 from aiapp_operator.ledger import Ledger, Release, read
 from aiapp_operator.releases import Decision
 from aiapp_operator.settings import Settings
+from aiapp_operator.situation import Situation
 from aiapp_operator.state import Manifest, ObjectId, Observed, Plan, Problem, Severity
 
 WAITING_SECONDS: Final = (60, 120, 300, 600)
@@ -34,7 +45,8 @@ def plan(observed: Observed, settings: Settings, now: datetime) -> Plan:
         url = (observed.app.get("status") or {}).get("url", "")
         return _reported(situation, status.project(situation, url, now), now)
     record = releases.completed(record, findings.deployment_of(observed), now)
-    decision = releases.decide(app, record, observed.sources, settings)
+    start = releases.base(record, findings.deployment_of(observed), observed.pods)
+    decision = releases.decide(app, record, start, observed.sources, settings)
     if decision.target:
         record = record.with_release(decision.target)
     situation = _situation(observed, app, record, decision, now)
@@ -61,7 +73,8 @@ def after_refusals(plan: Plan, observed: Observed, refusals: Sequence[tuple[Obje
     if any(child.kind == "ControllerRevision" for child, _ in refusals):
         new = status.without_records(new, old)
     soon = _soonest(plan.requeue_after, _delay(problem, refused, now))
-    return replace(plan, status=old if new == old else new, events=events.transitions(old, new), requeue_after=soon)
+    told = (*events.transitions(old, new), *actions.ignored(observed.app, now))
+    return replace(plan, status=old if new == old else new, events=told, requeue_after=soon)
 
 
 def _unreadable(observed: Observed, record: Ledger, problem: Problem) -> Situation:
@@ -95,6 +108,7 @@ def _situation(observed: Observed, app: AIApp, record: Ledger, decision: Decisio
         blocked=findings.name_conflict(observed),
         failing=failing,
         suspended=app.spec.suspend,
+        drifts=source_drift.found(app, record, observed),
     )
 
 
@@ -135,7 +149,8 @@ def _reported(situation: Situation, new: Manifest, now: datetime) -> Plan:
     judged = conditions.conditions_of(new)
     kind = conditions.SOURCES_RESOLVED if situation.problem == situation.source_problem else conditions.UP_TO_DATE
     again = _delay(situation.problem, judged[kind], now)
-    return Plan(status=old if new == old else new, events=events.transitions(old, new), requeue_after=again)
+    told = (*events.transitions(old, new), *actions.ignored(situation.app, now))
+    return Plan(status=old if new == old else new, events=told, requeue_after=again)
 
 
 def _deadline(situation: Situation, app: AIApp, now: datetime) -> float | None:

@@ -5,22 +5,24 @@ identity: going back to what ran before brings back exactly that.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from aiapp_models import contract
-from aiapp_operator import findings, ledger, pod_findings
+from aiapp_operator import findings, following, ledger, pod_findings, resolution
 from aiapp_operator.api.serving import Serving
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.containers import Cargo, env_var
 from aiapp_operator.children.controller_revision import controller_revision
 from aiapp_operator.children.pod import pod_template, toleration
 from aiapp_operator.children.quantity import canonical
+from aiapp_operator.following import Policy
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.ledger import Inputs, Ledger, Release, digest_of
+from aiapp_operator.resolution import Demand
 from aiapp_operator.settings import Settings
-from aiapp_operator.state import Manifest, ObjectId, Problem, ResolvedImage, ResolvedModel, Sources
+from aiapp_operator.state import Manifest, ObjectId, Problem, ResolvedImage, ResolvedModel, Sources, Stream
 
 
 class Questions(NamedTuple):
@@ -37,6 +39,7 @@ class Decision:
     target: None while nothing can run yet.
     image, model: what the spec's sources stand for, as far as it is known; resolved: wholly.
     problem: why a source is missing.
+    follows: the policies of the streams that are followed.
     as_asked: `target` was made of what the spec asks for; with a problem beside it, its sources are asked again.
     """
 
@@ -46,56 +49,74 @@ class Decision:
     problem: Problem | None = None
     as_asked: bool = False
     resolved: bool = False
+    follows: Mapping[Stream, Policy] = field(default_factory=dict)
 
 
 def unresolved(
     app: Manifest, children: Mapping[ObjectId, Manifest], revisions: Sequence[Manifest], pods: Sequence[Manifest]
 ) -> Questions:
-    """Return which sources must be asked, which is none for an app that serves what its spec asks for.
+    """Return which sources must be asked, which is none for an app that follows nothing and serves what it asks for.
 
-    A tag and a version are resolved once per edit; while the release made of them cannot start, they are resolved
-    again, so that a pushed image or a repaired upload is found. A release that was rolled out once is never given up
-    for other bytes under the same name.
+    A followed stream is asked in every run. A tag and a version that are named are resolved once per edit; while the
+    release made of them cannot start, they are resolved again, so that a pushed image or a repaired upload is found.
+    A release that was rolled out once is never given up for other bytes under the same name.
     """
     parsed = findings.read_spec(app)
     if isinstance(parsed, Problem) or parsed.spec.suspend:
         return Questions(ask_image=False, ask_model=False)
-    record = ledger.read(app, children, revisions)
+    record, asked = ledger.read(app, children, revisions), demand(parsed)
     current, deployment = record.current, children.get(ObjectId("Deployment", parsed.metadata.name), {})
-    again = current is not None and _is_asked_for(parsed, current) and _fails_to_start(current, deployment, pods)
+    again = current is not None and _is_asked_for(asked, current) and _fails_to_start(current, deployment, pods)
+    image_known, model_known = resolution.image_on_record(asked, record), resolution.model_on_record(asked, record)
     return Questions(
-        ask_image=again or _image_source(parsed, record) is None,
-        ask_model=parsed.spec.model_source is not None and (again or _model_source(parsed, record) is None),
+        ask_image=again or bool(asked.image) or image_known is None,
+        ask_model=parsed.spec.model_source is not None and (again or bool(asked.model) or model_known is None),
     )
 
 
-def decide(app: AIApp, record: Ledger, sources: Sources, settings: Settings) -> Decision:
-    """Return what is to run: the release that the spec asks for, or the present one while that cannot be."""
+def demand(app: AIApp) -> Demand:
+    """Return what a spec asks for."""
+    return Demand(app, config(app), following.image_policy(app), following.model_policy(app))
+
+
+def base(record: Ledger, deployment: Manifest, pods: Sequence[Manifest]) -> Release | None:
+    """Return the release that followed streams go on from: the one on the Deployment, or the active while it fails."""
+    current = record.current
+    return record.active if current is None or _fails_to_start(current, deployment, pods) else current
+
+
+def decide(app: AIApp, record: Ledger, start: Release | None, answers: Sources, settings: Settings) -> Decision:
+    """Return what is to run: the release that the spec asks for, or the present one while that cannot be.
+
+    start: where followed streams go on from, see `base`.
+    """
     # A Deployment whose record is gone stays as it is: what is left on record is older.
     present = record.current if record.running else record.active
-    image, model = known_image(app, record, sources), known_model(app, record, sources)
+    asked = demand(app)
+    if app.spec.suspend:
+        return _suspended(asked, record, present)
+    sources = resolution.onward(asked, record, start, answers)
     problem = findings.unresolved_source(sources)
-    if image is None or (app.spec.model_source and model is None) or app.spec.suspend:
-        as_asked = present is not None and _is_asked_for(app, present)
-        return Decision(present, image, model, problem, as_asked, resolved=as_asked and not problem)
-    target = _find_or_make(app, record, Inputs(image, model, config(app)), settings)
-    return Decision(target, image, model, as_asked=True, resolved=True)
+    image, model = resolution.known_image(asked, record, sources), resolution.known_model(asked, record, sources)
+    if image is None or (app.spec.model_source and model is None):
+        as_asked = present is not None and _is_asked_for(asked, present)
+        return Decision(present, image, model, problem, as_asked, as_asked and not problem, asked.follows)
+    target = _find_or_make(app, record, Inputs(image, model, asked.config), settings)
+    return Decision(target, image, model, problem, as_asked=True, resolved=not problem, follows=asked.follows)
 
 
-def known_image(app: AIApp, record: Ledger, sources: Sources) -> ResolvedImage | None:
-    """Return what spec.image stands for, from the registry's answer or from a release made of it."""
-    if sources.image:
-        return sources.image if isinstance(sources.image, ResolvedImage) else None
-    release = _image_source(app, record)
-    return replace(release.inputs.image, ref=release.ref) if release else None
+def _suspended(asked: Demand, record: Ledger, present: Release | None) -> Decision:
+    """Return the present release; what a followed stream stands for is not known, as nobody asks."""
+    image = None if asked.image else resolution.known_image(asked, record, Sources())
+    model = None if asked.model else resolution.known_model(asked, record, Sources())
+    as_asked = present is not None and not asked.follows and _is_asked_for(asked, present)
+    return Decision(present, image, model, None, as_asked, resolved=as_asked, follows=asked.follows)
 
 
-def known_model(app: AIApp, record: Ledger, sources: Sources) -> ResolvedModel | None:
-    """Return what spec.modelVersion stands for, from the store's answer or from a release made of it."""
-    if sources.model:
-        return sources.model if isinstance(sources.model, ResolvedModel) else None
-    release = _model_source(app, record)
-    return release.inputs.model if release else None
+def to_verify(record: Ledger) -> tuple[Release, ...]:
+    """Return the releases whose bytes must stay where they are: the active one and the one that served before it."""
+    served = [release for release in record.releases if release.released]
+    return tuple(sorted(served, key=lambda release: release.last_used, reverse=True)[:2])
 
 
 def completed(record: Ledger, deployment: Manifest, now: datetime) -> Ledger:
@@ -159,14 +180,17 @@ def config(app: AIApp) -> Manifest:
 
     A field equal to its default is left out: a default that a later schema adds must not release every app.
     """
-    spec = app.spec.model_dump(
+    spec: Manifest = app.spec.model_dump(
         mode="json",
         by_alias=True,
         exclude_defaults=True,
         include={"image_pull_secrets", "model_source", "service_account_name"},
     )
     serving = _serving_config(app.spec.serving)
-    repository = {"imageRepository": ImageReference.parse(app.spec.image).repository}
+    repository = {"imageRepository": following.repository(app)}
+    source = spec.get("modelSource", {})
+    if source.get("credentials") == {"workloadIdentity": {}}:
+        spec["modelSource"] = {name: value for name, value in source.items() if name != "credentials"}
     return spec | repository | ({"serving": serving} if serving else {})
 
 
@@ -231,26 +255,8 @@ def _template(app: AIApp, inputs: Inputs, number: int, settings: Settings) -> Ma
     return pod_template(app, cargo, settings)
 
 
-def _image_source(app: AIApp, record: Ledger) -> Release | None:
-    """Return the release that was made of the same spec.image: the one on the Deployment, else the one that serves."""
-    releases = [release for release in (record.current, record.active) if release]
-    return next((release for release in releases if release.ref == app.spec.image), None)
-
-
-def _model_source(app: AIApp, record: Ledger) -> Release | None:
-    """Return the release that was made of the same spec.modelVersion and spec.modelSource."""
-    releases = [release for release in (record.current, record.active) if release]
-    return next((release for release in releases if _has_model(app, release)), None)
-
-
-def _has_model(app: AIApp, release: Release) -> bool:
-    version = release.inputs.model.version if release.inputs.model else None
-    source = config(app).get("modelSource")
-    return app.spec.model_version == version and release.inputs.config.get("modelSource") == source
-
-
-def _is_asked_for(app: AIApp, release: Release) -> bool:
-    return release.ref == app.spec.image and _has_model(app, release) and release.inputs.config == config(app)
+def _is_asked_for(asked: Demand, release: Release) -> bool:
+    return asked.has_image(release) and asked.has_model(release) and release.inputs.config == asked.config
 
 
 def _fails_to_start(current: Release, deployment: Manifest, pods: Sequence[Manifest]) -> bool:

@@ -114,7 +114,7 @@ class Observed:
     revisions: the app's ControllerRevisions, oldest first.
     occupied: names that the app's children need and that objects of somebody else hold.
     leaving: objects of an AIApp of this name that was deleted; the garbage collector has yet to take them.
-    drifts: what the last daily look at the sources of the releases in use found.
+    drifts: what the last daily look at the sources of the releases in use found; None: there was none yet.
     """
 
     app: Manifest
@@ -124,7 +124,7 @@ class Observed:
     occupied: frozenset[ObjectId] = frozenset()
     leaving: frozenset[ObjectId] = frozenset()
     sources: Sources = field(default_factory=Sources)
-    drifts: tuple[Drift, ...] = ()
+    drifts: tuple[Drift, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

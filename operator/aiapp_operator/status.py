@@ -1,14 +1,17 @@
 """The status of an AIApp: a projection of what the cluster holds, computed again in every run. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from aiapp_operator import actions
 from aiapp_operator.api.v1alpha1 import AIApp, ServiceType
 from aiapp_operator.children.metadata import selector
-from aiapp_operator.conditions import Situation, judge
-from aiapp_operator.ledger import Release, format_time
+from aiapp_operator.conditions import judge
+from aiapp_operator.ledger import Release, format_time, short_image
 from aiapp_operator.releases import Decision
-from aiapp_operator.state import Manifest
+from aiapp_operator.situation import Situation
+from aiapp_operator.state import Manifest, ResolvedModel, Stream
 
 RECORDED: Final = ("active", "candidate", "image")
 """Fields that say what ControllerRevisions say."""
@@ -19,12 +22,13 @@ def project(situation: Situation, url: str, now: datetime) -> Manifest:
     old: Manifest = situation.app.get("status") or {}
     active = situation.record.active
     labels = selector(situation.app["metadata"]["name"])
+    newest = {"latest": latest(situation.decision, old.get("latest") or {}, now), "active": release_status(active)}
     status: Manifest = {
         "observedGeneration": situation.app["metadata"]["generation"],
-        "conditions": judge(situation, now),
-        "latest": latest(situation.decision, old.get("latest") or {}, now),
-        "active": release_status(active),
+        "conditions": judge(situation, _waiting(newest) if active else "", now),
+        **newest,
         "candidate": release_status(situation.candidate),
+        "lastHandledActions": actions.handled(situation.app, now),
         "url": url,
         "image": active.image_name if active else "",
         "selector": ",".join(f"{name}={value}" for name, value in labels.items()),
@@ -39,6 +43,32 @@ def without_records(new: Manifest, old: Manifest) -> Manifest:
     return rest | {field: old[field] for field in RECORDED if field in old}
 
 
+def stale_since(status: Manifest) -> Mapping[Stream, datetime]:
+    """Return, for each stream whose newest known artifact does not serve yet, when that was seen or published."""
+    newest, active = status.get("latest") or {}, status.get("active") or {}
+    image, model = newest.get("image") or {}, newest.get("model") or {}
+    times = {}
+    if image and image["digest"] != active.get("imageDigest"):
+        times[Stream.IMAGE] = image.get("seenTime")
+    named = (model.get("version"), model.get("digest"))
+    if model and named != (active.get("modelVersion"), active.get("modelDigest")):
+        times[Stream.MODEL] = model.get("publishedTime")
+    return {stream: datetime.fromisoformat(time) for stream, time in times.items() if time}
+
+
+def _waiting(status: Manifest) -> str:
+    """Return `image 1.4.2 (seen 2026-11-23T12:00:00Z)`: an absolute time, so that the words stay what they are."""
+    since = stale_since(status)
+    parts = []
+    if Stream.IMAGE in since:
+        image = status["latest"]["image"]
+        parts.append(f"image {short_image(image['ref'])} (seen {image['seenTime']})")
+    if Stream.MODEL in since:
+        model = status["latest"]["model"]
+        parts.append(f"model {model['version']} (published {model['publishedTime']})")
+    return ", ".join(parts)
+
+
 def latest(decision: Decision | None, old: Manifest, now: datetime) -> Manifest:
     """Return what the spec's sources stand for; what was known is kept while a source does not answer."""
     known = dict(old)
@@ -50,15 +80,21 @@ def latest(decision: Decision | None, old: Manifest, now: datetime) -> Manifest:
         same = {field: seen.get(field) for field in image} == image
         known["image"] = image | {"seenTime": seen["seenTime"] if same else format_time(now)}
     if decision.model:
-        known["model"] = {
-            "version": decision.model.version,
-            "digest": decision.model.digest,
-            "sizeBytes": decision.model.size_bytes,
-            "publishedTime": format_time(decision.model.published),
-        }
+        known["model"] = _latest_model(decision.model)
     elif decision.resolved:
         known.pop("model", None)
     return known
+
+
+def _latest_model(model: ResolvedModel) -> Manifest:
+    if not model.digest:
+        return {"version": model.version}  # in a volume, where the operator cannot look
+    return {
+        "version": model.version,
+        "digest": model.digest,
+        "sizeBytes": model.size_bytes,
+        "publishedTime": format_time(model.published),
+    }
 
 
 def release_status(release: Release | None) -> Manifest:
@@ -70,8 +106,9 @@ def release_status(release: Release | None) -> Manifest:
         "image": release.ref,
         "imageDigest": release.inputs.image.digest,
     }
-    if release.inputs.model:
-        shown |= {"modelVersion": release.inputs.model.version, "modelDigest": release.inputs.model.digest}
+    model = release.inputs.model
+    if model:
+        shown |= {"modelVersion": model.version} | ({"modelDigest": model.digest} if model.digest else {})
     if release.released:
         shown["releasedTime"] = format_time(release.released)
     return shown

@@ -7,46 +7,54 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from azure.core import MatchConditions
-from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
-from azure.core.exceptions import AzureError, DecodeError, DeserializationError, HttpResponseError
+from azure.core.exceptions import (
+    AzureError,
+    DecodeError,
+    DeserializationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+)
 from azure.core.pipeline import PipelineResponse
 from azure.core.pipeline.transport import HttpResponse, RequestsTransport
-from azure.storage.blob import BlobProperties, ContainerClient, ExponentialRetry, StandardBlobTier
+from azure.storage.blob import (
+    BlobPrefix,
+    BlobProperties,
+    ContainerClient,
+    ExponentialRetry,
+    StandardBlobTier,
+    StorageErrorCode,
+)
 
 from aiapp_models.contract import SHA256SUMS
-from aiapp_models.credentials import Credentials, SecretValues
+from aiapp_models.credentials import Credentials
 from aiapp_models.errors import Reason, SourceError
-from aiapp_models.manifest import (
-    MAX_FILES,
-    MAX_SUMS_BYTES,
-    SUMS_COMMAND,
-    ModelFile,
-    ModelManifest,
-    check_path,
-    content_digest,
-    parse_sums,
-)
-from aiapp_models.stores.azure_access import BlobAccess, blob_access, sas_problem
-from aiapp_models.stores.azure_refusals import refusal
-from aiapp_models.stores.connection import (
-    CONNECT_SECONDS,
-    READ_SECONDS,
-    Network,
-    https_session,
-    network_problem,
-    tls_context,
+from aiapp_models.manifest import MAX_SUMS_BYTES, ModelFile, ModelManifest, check_path
+from aiapp_models.stores.azure_access import blob_access, sas_problem
+from aiapp_models.stores.azure_credentials import STORAGE_SCOPE, ReadingSas, sdk_credential
+from aiapp_models.stores.azure_identity import ClientSecretIdentity
+from aiapp_models.stores.azure_refusals import Answer, refusal
+from aiapp_models.stores.connection import CONNECT_SECONDS, READ_SECONDS, Network, network_problem, tls_context
+from aiapp_models.stores.guarded import guarded_session
+from aiapp_models.stores.http_ranges import HttpRangeReader, HttpRefusal, RangeClient
+from aiapp_models.stores.listing import (
+    MAX_ENTRIES,
+    MAX_NAMES,
+    StoredFile,
+    check_version,
+    complete,
+    is_version,
+    marker,
+    too_many_files,
+    too_many_names,
 )
 
 MANIFEST_SECONDS: Final = 45
-"""All of one manifest: retries, every page of the listing, SHA256SUMS."""
-SLOWEST_BYTES_PER_SECOND: Final = 256 * 1024
-"""A store slower than this counts as unreachable: 1 GiB would take over an hour."""
-CHUNK_BYTES: Final = 4 * 1024 * 1024
-MAX_ENTRIES: Final = 2 * MAX_FILES
-"""Blobs in a version's folder, those that SHA256SUMS does not list included."""
+"""All of one question: retries and every page of a listing."""
+API_VERSION: Final = "2023-11-03"
+"""Of ranges that are asked for without the SDK; bearer tokens need one of 2017 or later."""
 
 # urllib3 logs every URL at DEBUG, with the SAS in it, however the process set its own level.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
@@ -61,26 +69,27 @@ class AzureBlobStore:
             raise SourceError(Reason.SOURCE_INVALID, "modelSource.azureBlob needs account and container")
         self._path = str(source.get("path", "")).strip("/")
         self._where = "/".join(filter(None, (account, container, self._path)))
-        if self._path:
-            check_path(self._path, "modelSource.azureBlob.path")
-        self._access = blob_access(
-            account,
-            str(source.get("endpoint") or ""),
-            credentials.values if isinstance(credentials, SecretValues) else None,
-        )
+        for value, name in ((container, "container"), (self._path, "path")):
+            check_path(value or "-", f"modelSource.azureBlob.{name}")
+        endpoint = str(source.get("endpoint") or "")
+        self._access = blob_access(account, endpoint, credentials, network.rules, network.authority)
+        self._identity = self._access.identity
+        if self._access.client_secret:
+            self._identity = ClientSecretIdentity(self._access.client_secret, network)
+        self._name = container
         self._tls = tls_context(network.trust_bundle)
+        self._ranges = RangeClient(network)
+        self._reading = ReadingSas(self._access, container)
+        session = guarded_session(network.rules, self._tls)
         self._container = ContainerClient(
             self._access.url,
             container,
-            credential=_credential(self._access),
-            transport=RequestsTransport(
-                session=https_session(self._tls), connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
-            ),
+            credential=sdk_credential(self._access, self._identity),
+            transport=RequestsTransport(session=session, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS),
             retry_policy=ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1),
             permit_redirects=False,  # a redirect would carry the request to an address nobody allowed
             raw_response_hook=self._refuse_strangers,
-            max_single_get_size=CHUNK_BYTES,
-            max_chunk_get_size=CHUNK_BYTES,
+            max_single_get_size=MAX_SUMS_BYTES,
         )
 
     def __enter__(self) -> Self:
@@ -90,6 +99,7 @@ class AzureBlobStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._container.close()
+        self._ranges.close()
 
     def locate(self, version: str, path: str = "") -> str:
         """Return `account/container/path/version/file`."""
@@ -101,77 +111,83 @@ class AzureBlobStore:
         Raises:
             SourceError: see ModelStore.
         """
-        if "/" in check_path(version, "modelVersion"):
-            raise SourceError(Reason.UNSAFE_PATH, "modelVersion is a folder's name and has no slash")
-        where = self.locate(version)
+        where = self.locate(check_version(version))
         self._tls.deadline = time.monotonic() + MANIFEST_SECONDS
         with self._refusals_in_words(where):
-            blobs = self._list(version, where)
-        if not blobs:
-            raise SourceError(Reason.MODEL_MISSING, f"{where}: there is no file in this folder; upload the version")
-        marker = blobs.pop(SHA256SUMS, None)
-        if marker is None:
-            fix = f"make it in the model's folder and upload it last: {SUMS_COMMAND}"
-            raise SourceError(Reason.MODEL_INCOMPLETE, f"{where} has no {SHA256SUMS} yet; {fix}")
-        sums = parse_sums(self._read_marker(version, marker), where)
-        files = tuple(_listed_file(blobs, line.path, line.sha256, where) for line in sums)
-        return ModelManifest(
-            version=version,
-            digest=content_digest(sums),
-            size_bytes=sum(file.size for file in files),
-            published=marker.last_modified.astimezone(UTC),
-            files=tuple(sorted(files, key=lambda file: file.path)),
-            unlisted=tuple(sorted(blobs.keys() - {file.path for file in files})),
-        )
+            stored = self._list(version, where)
+        sums = marker(stored, where)
+        with self._refusals_in_words(self.locate(version, SHA256SUMS)):
+            content = self._container.download_blob(
+                self._folder(version) + SHA256SUMS, etag=sums.etag, match_condition=MatchConditions.IfNotModified
+            ).readall()
+        return complete(version, where, stored, content)
 
-    def read(self, version: str, file: ModelFile) -> Iterator[bytes]:
-        """Yield one file in pieces of at most 4 MiB.
+    def names(self) -> Iterator[str]:
+        """List by delimiter: one request for some thousands of folders, however many files are in them.
+
+        Names that cannot be those of a version are passed over.
 
         Raises:
             SourceError: see ModelStore.
         """
-        self._tls.deadline = time.monotonic() + MANIFEST_SECONDS + file.size / SLOWEST_BYTES_PER_SECOND
-        yield from self._stream(version, file)
-
-    def names(self) -> Iterator[str]:
-        """See ModelStore."""
-        raise NotImplementedError
+        self._tls.deadline = time.monotonic() + MANIFEST_SECONDS
+        folder = self._folder("")
+        found: list[str] = []
+        with self._refusals_in_words(self._where):
+            for entry in self._container.walk_blobs(name_starts_with=folder, delimiter="/"):
+                if isinstance(entry, BlobPrefix):
+                    found.append(entry.name.removeprefix(folder).removesuffix("/"))
+                if len(found) > MAX_NAMES:
+                    raise too_many_names(self._where)
+        return filter(is_version, found)
 
     def published(self, version: str) -> datetime | None:
-        """See ModelStore."""
-        raise NotImplementedError
+        """Ask for the properties of one SHA256SUMS.
 
-    def open_range(self, version: str, file: ModelFile, offset: int, length: int) -> Any:
-        """See ModelStore."""
-        raise NotImplementedError
+        Raises:
+            SourceError: see ModelStore.
+        """
+        marker = self._container.get_blob_client(self._folder(check_version(version)) + SHA256SUMS)
+        self._tls.deadline = time.monotonic() + MANIFEST_SECONDS
+        with self._refusals_in_words(self.locate(version, SHA256SUMS)):
+            try:
+                return marker.get_blob_properties().last_modified.astimezone(UTC)
+            except ResourceNotFoundError as error:
+                if _code(error) == StorageErrorCode.BLOB_NOT_FOUND:
+                    return None
+                raise
 
-    def _stream(self, version: str, file: ModelFile) -> Iterator[bytes]:
-        with self._refusals_in_words(self.locate(version, file.path)):
-            yield from self._container.download_blob(
-                self._folder(version) + file.path, etag=file.etag, match_condition=MatchConditions.IfNotModified
-            ).chunks()
+    def open_range(self, version: str, file: ModelFile, offset: int, length: int) -> HttpRangeReader:
+        """Ask for the range with If-Match.
+
+        Raises:
+            SourceError: see ModelStore.
+        """
+        where = self.locate(version, file.path)
+        url = f"{self._access.url}/{self._name}/{quote(self._folder(version) + file.path)}"
+        headers = {"x-ms-version": API_VERSION, "If-Match": f'"{file.etag.strip(chr(34))}"'}
+        if self._identity:
+            headers["Authorization"] = f"Bearer {self._identity.token(STORAGE_SCOPE).token}"
+        elif sas := self._reading.token(datetime.now(UTC)):
+            url = f"{url}?{sas}"
+        try:
+            return self._ranges.open(url, headers, offset, length, where)
+        except HttpRefusal as refused:
+            raise self._refusal(where, Answer(refused.status, refused.code, refused.headers)) from None
 
     def _folder(self, version: str) -> str:
-        """Return the prefix of a version's blobs; its last slash keeps version 1 from matching those of 10."""
-        return "/".join(filter(None, (self._path, version))) + "/"
+        """Return the prefix of what is in a folder; its last slash keeps version 1 from matching those of 10."""
+        return "".join(f"{part}/" for part in (self._path, version) if part)
 
-    def _list(self, version: str, where: str) -> dict[str, BlobProperties]:
+    def _list(self, version: str, where: str) -> dict[str, StoredFile]:
         folder = self._folder(version)
-        blobs: dict[str, BlobProperties] = {}
+        stored: dict[str, StoredFile] = {}
         for blob in self._container.list_blobs(name_starts_with=folder, include=["metadata"]):
-            if len(blobs) >= MAX_ENTRIES:
-                problem = f"{where} has too many files to be a model (at most {MAX_FILES})"
-                raise SourceError(Reason.MODEL_TOO_LARGE, f"{problem}; give the model a folder of its own")
+            if len(stored) >= MAX_ENTRIES:
+                raise too_many_files(where)
             if not _is_folder(blob):
-                blobs[blob.name.removeprefix(folder)] = blob
-        return blobs
-
-    def _read_marker(self, version: str, marker: BlobProperties) -> bytes:
-        size = int(marker.size)
-        if size > MAX_SUMS_BYTES:
-            problem = f"{self.locate(version, SHA256SUMS)} is larger than {MAX_SUMS_BYTES} bytes"
-            raise SourceError(Reason.MODEL_TOO_LARGE, problem)
-        return b"".join(self._stream(version, ModelFile(SHA256SUMS, size, str(marker.etag), sha256="")))
+                stored[blob.name.removeprefix(folder)] = _stored(blob)
+        return stored
 
     @contextmanager
     def _refusals_in_words(self, where: str) -> Iterator[None]:
@@ -183,12 +199,15 @@ class AzureBlobStore:
         except HttpResponseError as error:
             if error.status_code is None:
                 raise self._unreachable(where, error) from None
-            hint = sas_problem(self._access.sas_token or "", datetime.now(UTC)) if error.status_code == 403 else ""
-            if hint and self._access.sas_token:
-                raise SourceError(Reason.STORE_FORBIDDEN, f"{where}: {hint}") from None
-            raise refusal(where, error.status_code, str(getattr(error, "error_code", "") or "")) from None
+            headers: Mapping[str, str] = getattr(error.response, "headers", {})
+            raise self._refusal(where, Answer(error.status_code, _code(error), headers)) from None
         except (AzureError, OSError) as error:  # those of requests are OSErrors
             raise self._unreachable(where, error) from None
+
+    def _refusal(self, where: str, answer: Answer) -> SourceError:
+        now = datetime.now(UTC)
+        fix = sas_problem(self._access.sas_token, now) if self._access.sas_token else ""
+        return refusal(where, answer, fix or self._access.fix, now)
 
     def _refuse_strangers(self, response: PipelineResponse[Any, HttpResponse]) -> None:
         """Refuse a success that is not Azure's: a portal's page would be read as an empty listing."""
@@ -205,24 +224,16 @@ class AzureBlobStore:
         return SourceError(Reason.STORE_UNREACHABLE, f"{where}: {problem}", transient=True)
 
 
-def _credential(access: BlobAccess) -> AzureNamedKeyCredential | AzureSasCredential | None:
-    if access.account_key:
-        return AzureNamedKeyCredential(access.account, access.account_key)
-    if access.sas_token:
-        return AzureSasCredential(access.sas_token)
-    return None
-
-
 def _is_folder(blob: BlobProperties) -> bool:
     """Accounts with a hierarchical namespace list folders as empty blobs, some tools make `name/` ones."""
     return blob.name.endswith("/") or (blob.metadata or {}).get("hdi_isfolder") == "true"
 
 
-def _listed_file(blobs: Mapping[str, BlobProperties], path: str, sha256: str, where: str) -> ModelFile:
-    blob = blobs.get(path)
-    if blob is None:
-        problem = f"{where}: {SHA256SUMS} lists {path!a}, which is not there"
-        raise SourceError(Reason.MODEL_INCOMPLETE, f"{problem}; upload it, or the version again under a new name")
-    if blob.blob_tier == StandardBlobTier.ARCHIVE:
-        raise refusal(f"{where}/{path}", 409, "BlobArchived")
-    return ModelFile(path, int(blob.size), str(blob.etag), sha256)
+def _code(error: HttpResponseError) -> str:
+    """Return Azure's own code, which the SDK adds to its exceptions."""
+    return str(getattr(error, "error_code", None) or "")
+
+
+def _stored(blob: BlobProperties) -> StoredFile:
+    archived = "set its tier to Hot or Cool" if blob.blob_tier == StandardBlobTier.ARCHIVE else ""
+    return StoredFile(int(blob.size), str(blob.etag), blob.last_modified.astimezone(UTC), archived)

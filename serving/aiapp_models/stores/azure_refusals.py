@@ -1,10 +1,13 @@
-"""What Azure Blob Storage means by its error codes. Pure: status and code in, words and fix out."""
+"""What Azure Blob Storage means by its error codes. Pure: an answer in, words and fix out."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from aiapp_models.errors import Reason, SourceError
+from aiapp_models.stores.answers import clock_problem, retry_after
 
-_CREDENTIALS = "check the Secret's key or SAS, and this node's clock"
 _REFUSALS: Final[dict[str, tuple[Reason, str]]] = {
     "ContainerNotFound": (Reason.MODEL_MISSING, "there is no such container; check modelSource.azureBlob.container"),
     "ContainerBeingDeleted": (Reason.MODEL_MISSING, "the container is being deleted"),
@@ -15,40 +18,56 @@ _REFUSALS: Final[dict[str, tuple[Reason, str]]] = {
     ),
     "BlobArchived": (Reason.MODEL_ARCHIVED, "the file is in the archive tier; set its tier to Hot or Cool"),
     "ConditionNotMet": (Reason.MODEL_CHANGED, "the file was overwritten; upload each version under a name of its own"),
-    "AuthenticationFailed": (Reason.STORE_FORBIDDEN, f"the credentials are not accepted; {_CREDENTIALS}"),
+    "AuthenticationFailed": (Reason.STORE_FORBIDDEN, "the credentials are not accepted"),
+    "InvalidAuthenticationInfo": (Reason.STORE_FORBIDDEN, "the credentials cannot be read or are of another tenant"),
     "AuthorizationFailure": (
         Reason.STORE_FORBIDDEN,
-        f"access is denied; {_CREDENTIALS}, then the account's network rules",
+        "access is denied; check the account's network rules, then the credentials",
     ),
     "AuthorizationPermissionMismatch": (Reason.STORE_FORBIDDEN, "the credentials may not list and read the container"),
-    "KeyBasedAuthenticationNotPermitted": (Reason.STORE_FORBIDDEN, "the account allows no account key; use a SAS"),
-    "NoAuthenticationInformation": (Reason.STORE_FORBIDDEN, "the container is private; name a Secret in secretRef"),
-    "PublicAccessNotPermitted": (
+    "KeyBasedAuthenticationNotPermitted": (
         Reason.STORE_FORBIDDEN,
-        "the account allows no anonymous access; name a Secret in secretRef",
+        "the account allows no account key and no SAS that is made with one; use workloadIdentity",
     ),
+    "NoAuthenticationInformation": (Reason.STORE_FORBIDDEN, "the container is private"),
+    "PublicAccessNotPermitted": (Reason.STORE_FORBIDDEN, "the account allows no anonymous access"),
     "AccountIsDisabled": (Reason.STORE_FORBIDDEN, "the account is disabled"),
     "ServerBusy": (Reason.STORE_UNREACHABLE, "the store is overloaded; it is asked again"),
 }
 
 
-def refusal(where: str, status: int, code: str) -> SourceError:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the store said: HTTP's status, Azure's `x-ms-error-code` (empty: something else answered) and headers."""
+
+    status: int
+    code: str
+    headers: Mapping[str, str]
+
+
+def refusal(where: str, answer: Answer, fix: str, now: datetime) -> SourceError:
     """Put the store's answer into words.
 
-    status: of HTTP; code: Azure's `x-ms-error-code`, empty when something else answered.
+    fix: what to check when the credentials are not accepted; the clock comes first where the answer shows it is wrong.
     """
-    if code in _REFUSALS:
-        reason, sentence = _REFUSALS[code]
-    elif status in {401, 403}:
-        reason, sentence = Reason.STORE_FORBIDDEN, f"access is denied; {_CREDENTIALS}"
-    elif status == 404:
-        reason, sentence = _REFUSALS["ResourceNotFound"]
-    elif status == 412:
-        reason, sentence = _REFUSALS["ConditionNotMet"]
-    elif status in {408, 429} or status >= 500:
-        reason, sentence = Reason.STORE_UNREACHABLE, "the store has trouble of its own; it is asked again"
-    else:
-        reason, sentence = Reason.STORE_REFUSED, "the store refuses the request; check account, container and path"
+    reason, sentence = _meaning(answer)
+    if reason is Reason.STORE_FORBIDDEN:
+        sentence = f"{sentence}; {clock_problem(answer.headers, now) or fix}"
     transient = reason in {Reason.STORE_UNREACHABLE, Reason.MODEL_CHANGED}
-    answer = f"HTTP {status} {code}".rstrip()
-    return SourceError(reason, f"{where}: {sentence} ({answer})", transient=transient)
+    said = f"HTTP {answer.status} {answer.code}".rstrip()
+    wait = retry_after(answer.headers, now) if answer.status in {429, 503} else None
+    return SourceError(reason, f"{where}: {sentence} ({said})", transient=transient, retry_after=wait)
+
+
+def _meaning(answer: Answer) -> tuple[Reason, str]:
+    if answer.code in _REFUSALS:
+        return _REFUSALS[answer.code]
+    if answer.status in {401, 403}:
+        return Reason.STORE_FORBIDDEN, "access is denied"
+    if answer.status == 404:
+        return _REFUSALS["ResourceNotFound"]
+    if answer.status == 412:
+        return _REFUSALS["ConditionNotMet"]
+    if answer.status in {408, 429} or answer.status >= 500:
+        return Reason.STORE_UNREACHABLE, "the store has trouble of its own; it is asked again"
+    return Reason.STORE_REFUSED, "the store refuses the request; check account, container and path"

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import requests
-import requests.adapters
 import urllib3.exceptions
 
 from aiapp_models.addresses import NetworkRules
@@ -71,18 +69,25 @@ class _DeadlineSocket(ssl.SSLSocket):
         return super().recv_into(buffer, nbytes, flags)
 
 
-class _Adapter(requests.adapters.HTTPAdapter):
-    """Makes connections with our TLS settings."""
+class DeadlineSocket(socket.socket):
+    """Reads plain HTTP until the deadline of its store's context."""
 
-    def __init__(self, tls: DeadlineContext) -> None:
-        self._tls = tls
-        super().__init__(max_retries=0)
+    context: DeadlineContext
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+    @classmethod
+    def over(cls, opened: socket.socket, context: DeadlineContext) -> "DeadlineSocket":
+        """Take a connected socket over."""
+        timeout = opened.gettimeout()
+        taken = cls(fileno=opened.detach())
+        taken.settimeout(timeout)
+        taken.context = context
+        return taken
 
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._tls, **kwargs)
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Read as a socket does, but not after the deadline."""
+        if time.monotonic() > self.context.deadline:
+            raise TimeoutError("the store sends too slowly")
+        return super().recv_into(buffer, nbytes, flags)
 
 
 def tls_context(trust_bundle: Path | None) -> DeadlineContext:
@@ -101,14 +106,6 @@ def tls_context(trust_bundle: Path | None) -> DeadlineContext:
             problem = f"the trust bundle {trust_bundle} cannot be read ({error.strerror or type(error).__name__})"
             raise SourceError(Reason.SOURCE_INVALID, f"{problem}; it must hold certificates in PEM") from None
     return tls
-
-
-def https_session(tls: DeadlineContext) -> requests.Session:
-    """Return a session that can speak HTTPS only: plain HTTP would show credentials and models to the network."""
-    session = requests.Session()
-    session.adapters.clear()
-    session.mount("https://", _Adapter(tls))
-    return session
 
 
 def network_problem(error: BaseException, host: str) -> str:

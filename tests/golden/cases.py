@@ -7,6 +7,8 @@ from typing import Final
 from stand_ins.app_cluster import MODEL_SOURCE, SETTINGS, AppCluster, an_app, serving_cluster, without
 from stand_ins.pod_status import ended
 
+IDENTITY: Final = {"workloadIdentity": {"clientID": "01234567-89ab-cdef-0123-456789abcdef"}}
+SECRET: Final = {"secretRef": {"name": "minio"}}
 IMAGE_2: Final = "contoso.azurecr.io/digits:1.4.2"
 
 
@@ -76,6 +78,20 @@ def anonymous_store() -> AppCluster:
     return AppCluster(app=an_app(modelSource={**MODEL_SOURCE, "credentials": {"anonymous": {}}}))
 
 
+def workload_identity() -> AppCluster:
+    return AppCluster(app=an_app(modelSource={"azureBlob": MODEL_SOURCE["azureBlob"], "credentials": IDENTITY}))
+
+
+def s3_store() -> AppCluster:
+    s3 = {"bucket": "models", "path": "digits", "endpoint": "https://minio.corp.example:9000"}
+    settings = replace(SETTINGS, listed_endpoints="*.corp.example")
+    return AppCluster(app=an_app(modelSource={"s3": s3, "credentials": SECRET}), settings=settings)
+
+
+def volume_claim() -> AppCluster:
+    return AppCluster(app=an_app(modelSource={"persistentVolumeClaim": {"claimName": "models", "path": "digits"}}))
+
+
 def model_in_the_image() -> AppCluster:
     return AppCluster(app=an_app(modelSource=None, modelVersion=None))
 
@@ -100,6 +116,9 @@ CASES: Final[dict[str, Callable[[], AppCluster]]] = {
         load_balancer_internal,
         load_balancer_external,
         anonymous_store,
+        workload_identity,
+        s3_store,
+        volume_claim,
         model_in_the_image,
         trust_bundle,
     )

@@ -4,6 +4,7 @@ A pod template is written once, in its ControllerRevision; where it stands again
 and the cluster holds already is named and no more.
 """
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from aiapp_operator.drift import stands
 from aiapp_operator.ledger import format_time
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
+    Identity,
     Manifest,
     ObjectId,
     Observed,
@@ -71,7 +73,7 @@ def observed_content(observed: Observed, settings: Settings, now: datetime) -> M
     sources = {"image": observed.sources.image, "model": observed.sources.model}
     return {
         "now": format_time(now),
-        "settings": {"fetch_image": settings.fetch_image, "trust_config_map": settings.trust_config_map},
+        "settings": {name: getattr(settings, name) for name in ("fetch_image", "trust_config_map", "listed_endpoints")},
         "app": observed.app,
         "sources": {stream: _plain(answer) for stream, answer in sources.items() if answer},
         "occupied": [list(child) for child in sorted(observed.occupied)],
@@ -144,6 +146,8 @@ def _plain(answer: ResolvedImage | ResolvedModel | Problem) -> Manifest:
 def _word(value: Any) -> Any:
     if isinstance(value, datetime):
         return format_time(value)
+    if isinstance(value, Identity):
+        return asdict(value)
     return str(value) if isinstance(value, Severity) else value
 
 
@@ -152,5 +156,7 @@ def _answer(kind: type[ResolvedImage] | type[ResolvedModel], kept: Manifest | No
         return None
     if "severity" in kept:
         return Problem(Severity(kept["severity"]), kept["reason"], kept["message"])
-    times = {name: datetime.fromisoformat(kept[name]) for name in kept if name == "published"}
-    return kind(**{**kept, **times})
+    values: dict[str, Any] = {name: datetime.fromisoformat(kept[name]) for name in kept if name == "published"}
+    if kept.get("identity"):
+        values["identity"] = Identity(**kept["identity"])
+    return kind(**{**kept, **values})

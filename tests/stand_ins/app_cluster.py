@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -13,6 +13,7 @@ from aiapp_operator.plan import plan
 from aiapp_operator.releases import Questions, unresolved
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
+    Identity,
     Manifest,
     ObjectId,
     Observed,
@@ -30,7 +31,8 @@ MODEL_SOURCE: Manifest = {
     "azureBlob": {"account": "contosomodels", "container": "models", "path": "digits"},
     "credentials": {"secretRef": {"name": "contosomodels"}},
 }
-
+IDENTITY = Identity("01234567-89ab-cdef-0123-456789abcdef", "fedcba98-7654-3210-fedc-ba9876543210")
+"""Whom Microsoft Entra knows the app's ServiceAccount as."""
 
 NOTHING = Questions(ask_image=False, ask_model=False)
 
@@ -198,7 +200,13 @@ class AppCluster:
     def _model(self) -> ResolvedModel | Problem:
         version = self.app["spec"]["modelVersion"]
         content = digest(self.contents.get(version, f"model {version}"))
-        return self.missing.get("model") or ResolvedModel(version, content, 18_764, NOON - timedelta(days=1))
+        answer = ResolvedModel(version, content, 18_764, NOON - timedelta(days=1))
+        source = self.app["spec"]["modelSource"]
+        if "persistentVolumeClaim" in source:  # nobody but a pod can look into a volume
+            answer = ResolvedModel(version, "", 0, datetime.fromtimestamp(0, UTC))
+        elif "workloadIdentity" in source.get("credentials", {"workloadIdentity": {}}):
+            answer = replace(answer, identity=IDENTITY)
+        return self.missing.get("model") or answer
 
 
 def a_pod(revision: str, number: int, *, ready: bool = False, **status: Any) -> Manifest:

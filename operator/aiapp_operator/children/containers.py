@@ -1,24 +1,17 @@
-"""The two containers of a serving pod: `fetch`, which brings the model, and `app`, which serves it."""
+"""The container `app` of a serving pod, and what it has in common with `fetch`."""
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
 from aiapp_models import contract
-from aiapp_operator.api.model_source import ModelSource
 from aiapp_operator.api.serving import EnvVar, Resources, Serving
 from aiapp_operator.children.quantity import canonical
-from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, ResolvedModel
 
 MODEL_VOLUME: Final = "model"
 TMP_VOLUME: Final = "tmp"
-CREDENTIALS_VOLUME: Final = "credentials"
-TRUST_VOLUME: Final = "trust"
+TMP_MOUNT: Final = {"name": TMP_VOLUME, "mountPath": "/tmp"}  # noqa: S108 - an emptyDir of the pod's own
 
-FETCH_COMMAND: Final = ("python", "-m", "aiapp_serving.fetch")
-FETCH_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
-"""Fetch streams; it never holds a file in memory. Its request never adds to the app's: the larger one counts."""
 DEFAULT_REQUESTS: Final = {"cpu": "100m", "memory": "128Mi"}
 """What the scheduler reserves where the spec does not say: enough for Flask with a small model. No limits."""
 
@@ -45,14 +38,14 @@ class Cargo:
 
 def app_container(serving: Serving, cargo: Cargo) -> Manifest:
     """Return the container that serves, from the user's image."""
-    mounts: list[Manifest] = [{"name": TMP_VOLUME, "mountPath": "/tmp"}]  # noqa: S108 - an emptyDir of the pod's own
+    mounts: list[Manifest] = [TMP_MOUNT]
     if cargo.model:
         mounts.append({"name": MODEL_VOLUME, "mountPath": contract.MODEL_VOLUME_DIR, "readOnly": True})
     return {
         "name": contract.APP_CONTAINER,
         "image": cargo.image,
         "imagePullPolicy": "IfNotPresent",
-        "env": [*_release_env(serving, cargo), *(env_var(variable) for variable in serving.env)],
+        "env": [*named(_release_env(serving, cargo)), *(env_var(variable) for variable in serving.env)],
         "ports": [{"name": "http", "containerPort": serving.port, "protocol": "TCP"}],
         "resources": resources(serving.resources),
         "volumeMounts": mounts,
@@ -63,34 +56,24 @@ def app_container(serving: Serving, cargo: Cargo) -> Manifest:
     }
 
 
-def fetch_container(source: ModelSource, cargo: Cargo, settings: Settings) -> Manifest:
-    """Return the init container that puts the model into the volume, and alone sees the store's credentials."""
-    where = source.model_dump(mode="json", by_alias=True, exclude_defaults=True, include={"azure_blob"})
-    env = [
-        {"name": contract.ENV_MODEL_SOURCE, "value": json.dumps(where, sort_keys=True, separators=(",", ":"))},
-        *_model_env(cargo),
-    ]
-    mounts: list[Manifest] = [
-        {"name": TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
-        {"name": MODEL_VOLUME, "mountPath": contract.MODEL_VOLUME_DIR},
-    ]
-    if source.credentials.secret_ref:
-        env.append({"name": contract.ENV_CREDENTIALS_DIR, "value": contract.CREDENTIALS_DIR})
-        mounts.append({"name": CREDENTIALS_VOLUME, "mountPath": contract.CREDENTIALS_DIR, "readOnly": True})
-    if settings.trust_config_map:
-        env.append({"name": contract.ENV_TRUST_BUNDLE, "value": contract.TRUST_BUNDLE})
-        mounts.append({"name": TRUST_VOLUME, "mountPath": contract.TRUST_DIR, "readOnly": True})
-    return {
-        "name": contract.FETCH_CONTAINER,
-        "image": settings.fetch_image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": list(FETCH_COMMAND),
-        "env": env,
-        "resources": FETCH_RESOURCES,
-        "volumeMounts": mounts,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": container_security(),
+def model_env(cargo: Cargo) -> dict[str, str]:
+    """Return what both containers are told of the model.
+
+    Its digest is not known before the pod reads it where the source is a claim; the variable is left out then.
+    """
+    if cargo.model is None:
+        return {}
+    told = {
+        contract.ENV_MODEL_DIR: contract.MODEL_DIR,
+        contract.ENV_MODEL_VERSION: cargo.model.version,
+        contract.ENV_MODEL_DIGEST: cargo.model.digest,
     }
+    return {name: value for name, value in told.items() if value}
+
+
+def named(values: dict[str, str]) -> list[Manifest]:
+    """Return variables as a container has them."""
+    return [{"name": name, "value": value} for name, value in values.items()]
 
 
 def container_security() -> Manifest:
@@ -120,23 +103,13 @@ def env_var(variable: EnvVar) -> Manifest:
     return rendered
 
 
-def _release_env(serving: Serving, cargo: Cargo) -> list[dict[str, str]]:
-    return [
-        {"name": contract.ENV_REVISION, "value": str(cargo.revision)},
-        {"name": contract.ENV_IMAGE_DIGEST, "value": cargo.image_digest},
-        {"name": contract.ENV_PORT, "value": str(serving.port)},
-        *_model_env(cargo),
-    ]
-
-
-def _model_env(cargo: Cargo) -> list[dict[str, str]]:
-    if cargo.model is None:
-        return []
-    return [
-        {"name": contract.ENV_MODEL_DIR, "value": contract.MODEL_DIR},
-        {"name": contract.ENV_MODEL_VERSION, "value": cargo.model.version},
-        {"name": contract.ENV_MODEL_DIGEST, "value": cargo.model.digest},
-    ]
+def _release_env(serving: Serving, cargo: Cargo) -> dict[str, str]:
+    return {
+        contract.ENV_REVISION: str(cargo.revision),
+        contract.ENV_IMAGE_DIGEST: cargo.image_digest,
+        contract.ENV_PORT: str(serving.port),
+        **model_env(cargo),
+    }
 
 
 def _probes(serving: Serving) -> Manifest:

@@ -5,15 +5,8 @@ from typing import Final
 from aiapp_models import contract
 from aiapp_operator.api.serving import Toleration
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.children.containers import (
-    CREDENTIALS_VOLUME,
-    MODEL_VOLUME,
-    TMP_VOLUME,
-    TRUST_VOLUME,
-    Cargo,
-    app_container,
-    fetch_container,
-)
+from aiapp_operator.children.containers import MODEL_VOLUME, TMP_VOLUME, Cargo, app_container
+from aiapp_operator.children.fetch import fetch_container, fetch_volumes
 from aiapp_operator.children.metadata import labels, selector
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest
@@ -50,10 +43,9 @@ def _metadata(app: AIApp, cargo: Cargo) -> Manifest:
     name = app.metadata.name
     annotations = {contract.ANNOTATION_IMAGE: cargo.image_ref}
     if cargo.model:
-        annotations |= {
-            contract.ANNOTATION_MODEL_VERSION: cargo.model.version,
-            contract.ANNOTATION_MODEL_DIGEST: cargo.model.digest,
-        }
+        annotations[contract.ANNOTATION_MODEL_VERSION] = cargo.model.version
+    if cargo.model and cargo.model.digest:
+        annotations[contract.ANNOTATION_MODEL_DIGEST] = cargo.model.digest
     return {
         "labels": labels(name) | selector(name) | {contract.LABEL_REVISION: str(cargo.revision)},
         "annotations": annotations,
@@ -65,17 +57,7 @@ def _volumes(app: AIApp, cargo: Cargo, settings: Settings) -> list[Manifest]:
     source = app.spec.model_source if cargo.model else None
     if source is None:
         return volumes
-    volumes.append({"name": MODEL_VOLUME, "emptyDir": {}})
-    if source.credentials.secret_ref:
-        secret = {"secretName": source.credentials.secret_ref.name, "defaultMode": 0o440}
-        volumes.append({"name": CREDENTIALS_VOLUME, "secret": secret})
-    if settings.trust_config_map:
-        config_map = {
-            "name": settings.trust_config_map,
-            "items": [{"key": contract.TRUST_KEY, "path": contract.TRUST_KEY}],
-        }
-        volumes.append({"name": TRUST_VOLUME, "configMap": config_map})
-    return volumes
+    return [*volumes, {"name": MODEL_VOLUME, "emptyDir": {}}, *fetch_volumes(source, cargo, settings)]
 
 
 def _pod_security() -> Manifest:

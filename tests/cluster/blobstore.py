@@ -58,13 +58,14 @@ def upload_model(client: BlobServiceClient, container: str, prefix: str, folder:
     store = client.get_container_client(container)
     with contextlib.suppress(ResourceExistsError):
         store.create_container()
-    files = sorted((path for path in folder.rglob("*") if path.is_file()), key=_marker_last)
+    files = sorted((path for path in folder.rglob("*") if path.is_file()), key=marker_last)
     for path in files:
         blob = f"{prefix.strip('/')}/{path.relative_to(folder).as_posix()}"
         store.upload_blob(blob, path.read_bytes(), overwrite=True)
 
 
-def _marker_last(path: Path) -> tuple[bool, str]:
+def marker_last(path: Path) -> tuple[bool, str]:
+    """Order files for an upload: the marker says that everything else is there."""
     return path.name == "SHA256SUMS", path.as_posix()
 
 

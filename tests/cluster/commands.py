@@ -1,15 +1,21 @@
 """PURE: the command lines of a local node's programs."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from cluster.configuration import NODE_NAME
-from cluster.network import Addresses
+from cluster.configuration import NODE_NAME, azurite_accounts
+from cluster.network import S3_PORT, Addresses
+from cluster.state import NodeState
+
+TESTS = Path(__file__).resolve().parents[1]
+S3_REGION = "eu-west-1"
 
 
 def command_lines(
-    addresses: Addresses, directory: str, azurite: str, azurite_accounts: str
+    state: NodeState, directory: str, azurite: str, python: str
 ) -> Mapping[str, tuple[list[str], dict[str, str]]]:
     """(argv, extra environment) of each service. `directory` is the node's state directory."""
+    addresses, quiet = state.addresses, {"OTEL_TRACES_EXPORTER": "none"}
     return {
         "etcd": (_etcd(directory), {}),
         "kube-apiserver": (_api_server(addresses, f"{directory}/certificates"), {}),
@@ -22,10 +28,19 @@ def command_lines(
         "kubelet": (_kubelet(addresses, directory), {}),
         "kube-proxy": (["kube-proxy", f"--config={directory}/kube-proxy.yaml"], {}),
         "coredns": (["coredns", "-conf", f"{directory}/Corefile"], {}),
-        "registry": (["registry", "serve", f"{directory}/registry.yaml"], {"OTEL_TRACES_EXPORTER": "none"}),
+        "registry": (["registry", "serve", f"{directory}/registry.yaml"], quiet),
+        "token-registry": (["registry", "serve", f"{directory}/token-registry.yaml"], quiet),
+        "identity": (
+            [python, "-m", "cluster.token_issuer", addresses.identity, directory],
+            {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"},
+        ),
+        "s3": (
+            _s3(addresses.node, directory),
+            {"ROOT_ACCESS_KEY_ID": state.s3_access_key, "ROOT_SECRET_ACCESS_KEY": state.s3_secret_key},
+        ),
         "azurite": (
             _azurite(addresses.node, azurite, directory),
-            {"AZURITE_ACCOUNTS": azurite_accounts},
+            {"AZURITE_ACCOUNTS": azurite_accounts(state.account_keys)},
         ),
     }
 
@@ -111,3 +126,18 @@ def _azurite(address: str, azurite: str, directory: str) -> list[str]:
     entry = f"{azurite}/node_modules/azurite/dist/src/blob/main.js"
     flags = azurite_flags(f"{directory}/certificates")
     return ["node", entry, f"--blobHost={address}", f"--location={directory}/azurite", *flags]
+
+
+def _s3(address: str, directory: str) -> list[str]:
+    return [
+        "versitygw",
+        f"--port={address}:{S3_PORT}",
+        f"--cert={directory}/certificates/s3.crt",
+        f"--key={directory}/certificates/s3.key",
+        f"--region={S3_REGION}",
+        "--quiet",
+        "posix",
+        # ETags and content types beside the files: not every disk has extended attributes.
+        f"--sidecar={directory}/object-metadata",
+        f"{directory}/objects",
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from cluster.network import REGISTRY_HOST, REGISTRY_PORT, Addresses
+from cluster.network import REGISTRY_PORT, TOKEN_REGISTRY_PORT, TOKENS_HOST, Addresses
 
 NODE_NAME = "node1"
 KUBE_PROXY_HEALTH_PORT = 10256
@@ -123,9 +123,9 @@ SystemdCgroup = false
 """
 
 
-def registry_hosts(authority: str) -> str:
-    """How containerd reaches the registry: TLS by the cluster's CA."""
-    server = f"https://{REGISTRY_HOST}:{REGISTRY_PORT}"
+def registry_hosts(registry: str, authority: str) -> str:
+    """How containerd reaches a registry, `host:port`: TLS by the cluster's CA, its token realm included."""
+    server = f"https://{registry}"
     return f"""server = "{server}"
 
 [host."{server}"]
@@ -156,52 +156,42 @@ def cni(addresses: Addresses) -> dict[str, Any]:
     }
 
 
-def registry(addresses: Addresses, directory: str, data: str, secret: str) -> str:
+def registry(addresses: Addresses, directory: str, secret: str) -> str:
+    """The registry that is pushed to: basic authentication."""
+    auth = {"htpasswd": {"realm": "aiapp", "path": f"{directory}/htpasswd"}}
+    return _registry(f"{addresses.node}:{REGISTRY_PORT}", directory, secret, "registry", auth)
+
+
+def token_registry(addresses: Addresses, directory: str, secret: str) -> str:
+    """The same images again, behind the tokens of the same host's token issuer."""
+    auth = {
+        "token": {
+            "realm": f"https://{TOKENS_HOST}/token",
+            "service": TOKENS_HOST,
+            "issuer": TOKENS_HOST,
+            "jwks": f"{directory}/certificates/tokens.jwks",
+        }
+    }
+    return _registry(f"{addresses.identity}:{TOKEN_REGISTRY_PORT}", directory, secret, "identity", auth)
+
+
+def _registry(address: str, directory: str, secret: str, certificate: str, auth: dict[str, Any]) -> str:
     return yaml.safe_dump(
         {
             "version": 0.1,
             "log": {"level": "info", "accesslog": {"disabled": False}},
-            "storage": {"filesystem": {"rootdirectory": data}, "delete": {"enabled": True}},
+            "storage": {"filesystem": {"rootdirectory": f"{directory}/registry"}, "delete": {"enabled": True}},
             "http": {
-                "addr": f"{addresses.node}:{REGISTRY_PORT}",
+                "addr": address,
                 "secret": secret,
                 "tls": {
-                    "certificate": f"{directory}/certificates/registry.crt",
-                    "key": f"{directory}/certificates/registry.key",
+                    "certificate": f"{directory}/certificates/{certificate}.crt",
+                    "key": f"{directory}/certificates/{certificate}.key",
                 },
             },
-            "auth": {"htpasswd": {"realm": "aiapp", "path": f"{directory}/htpasswd"}},
+            "auth": auth,
         }
     )
-
-
-def corefile(addresses: Addresses, directory: str) -> str:
-    """Answer cluster names, the registry, every storage account; NXDOMAIN at once for the rest of the world.
-
-    Each zone is a block of its own: within one block `template` would answer before `kubernetes` and `hosts`.
-    """
-    bind = f"    bind {addresses.node}\n    errors\n"
-    return f"""cluster.local in-addr.arpa {{
-{bind}    kubernetes cluster.local in-addr.arpa {{
-        kubeconfig {directory}/coredns.kubeconfig
-        ttl 1
-    }}
-    ready 127.0.0.1:8181
-}}
-{_address_block(REGISTRY_HOST, addresses.node, bind)}{_address_block("blob.core.windows.net", addresses.node, bind)}. {{
-{bind}    template ANY ANY {{
-        rcode NXDOMAIN
-    }}
-}}
-"""
-
-
-def hosts(addresses: Addresses) -> str:
-    return f"127.0.0.1 localhost\n{addresses.node} {NODE_NAME} {REGISTRY_HOST}\n"
-
-
-def resolv_conf(addresses: Addresses) -> str:
-    return f"nameserver {addresses.node}\noptions timeout:2\n"
 
 
 def azurite_accounts(keys: Mapping[str, str]) -> str:
@@ -250,15 +240,3 @@ def _binding(user: str, role: str) -> tuple[str, dict[str, Any]]:
         "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
     }
     return f"/apis/{RBAC}/clusterrolebindings", binding
-
-
-def _address_block(zone: str, address: str, bind: str) -> str:
-    return f"""{zone} {{
-{bind}    template IN A {{
-        answer "{{{{ .Name }}}} 5 IN A {address}"
-    }}
-    template ANY ANY {{
-        rcode NOERROR
-    }}
-}}
-"""

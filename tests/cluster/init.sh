@@ -2,7 +2,8 @@
 # Process 1 of a local node, in mount, pid, net, uts, ipc and cgroup namespaces of its own: when it ends, everything
 # ends with it. What it changes is seen in these namespaces only.
 # Environment: STATE (this node's directory), CACHE (a directory that stays writable at its own path), BINARIES,
-# NODE_ADDRESS, NODE_NAME, PAUSE_ARCHIVE, HIERARCHIES (cgroup hierarchies, as in /proc/self/cgroup; `v2` for version 2).
+# NODE_ADDRESS, IDENTITY_ADDRESS, NODE_NAME, PAUSE_ARCHIVE, HIERARCHIES (cgroup hierarchies, as in /proc/self/cgroup;
+# `v2` for version 2).
 set -eu
 cd /
 
@@ -71,6 +72,7 @@ join_network() {
         sleep 0.02
     done
     ip address add "$NODE_ADDRESS/24" dev eth0
+    ip address add "$IDENTITY_ADDRESS/24" dev eth0
     ip link set eth0 up
     echo 1 >/proc/sys/net/ipv4/ip_forward
     if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then

@@ -113,7 +113,7 @@ class KindBackend(KubectlCluster):
         (self._directory / "htpasswd").write_text(f"aiapp:{hashed}\n")
         hosts = self._directory / "registries" / f"{REGISTRY_HOST}:{REGISTRY_PORT}" / "hosts.toml"
         hosts.parent.mkdir(parents=True, exist_ok=True)
-        hosts.write_text(configuration.registry_hosts("/etc/containerd/aiapp-certificates/ca.crt"))
+        hosts.write_text(configuration.registry_hosts(hosts.parent.name, "/etc/containerd/aiapp-certificates/ca.crt"))
         (self._directory / "kind.yaml").write_text(kind_configuration(self._directory))
         kept = {"registry": password, **blobstore.random_keys()}
         write_private(self._directory / "secrets.json", json.dumps(kept).encode())

@@ -10,11 +10,11 @@ import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cluster.protocol import RegistryCredentials
+from cluster.protocol import RegistryCredentials, S3Server
 
 TRUST_CONFIG_MAP = "aiapp-trust"
 PULL_SECRET = "registry-pull"
@@ -79,7 +79,8 @@ class KubectlCluster:
 
     def prepare_namespace(self, name: str, pod_security: str = "restricted") -> None:
         """Make a namespace of this name, or make one ready for apps as `namespace` does; it stays."""
-        objects = _namespace_objects(name, pod_security, self.ca_certificate, self.registry, self.registry_credentials)
+        logins = {registry: self.registry_credentials for registry in self.registries if self.registry_credentials}
+        objects = _namespace_objects(name, pod_security, self.ca_certificate, logins)
         manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
         # Server-side, because the cluster makes the default ServiceAccount at the same moment.
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=manifest)
@@ -106,6 +107,27 @@ class KubectlCluster:
         return None
 
     @property
+    def registries(self) -> tuple[str, ...]:
+        """All registries that the credentials are for."""
+        return (self.registry,)
+
+    @property
+    def token_registry(self) -> str:
+        raise NotImplementedError(f"cluster {self.name} has no registry with tokens: needs('registry-tokens')")
+
+    @property
+    def s3(self) -> S3Server:
+        raise NotImplementedError(f"cluster {self.name} has no S3 server: needs('s3')")
+
+    def federate(self, client_id: str, tenant_id: str, namespace: str, service_account: str) -> None:
+        words = f"{tenant_id}/{client_id} for {namespace}/{service_account}"
+        raise NotImplementedError(f"{words}: cluster {self.name} has no token issuer: needs('identity')")
+
+    def client_secret(self, client_id: str, tenant_id: str) -> str:
+        words = f"{tenant_id}/{client_id}"
+        raise NotImplementedError(f"{words}: cluster {self.name} has no token issuer: needs('identity')")
+
+    @property
     def ca_certificate(self) -> Path | None:
         return None
 
@@ -119,19 +141,20 @@ class KubectlCluster:
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig_path)}
 
 
-def pull_secret_data(registry: str, credentials: RegistryCredentials) -> str:
-    """Value of `.dockerconfigjson`: one registry's credentials, base64 as a Secret wants it."""
-    login = base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()
-    host = registry.partition("/")[0]
-    return base64.b64encode(json.dumps({"auths": {host: {"auth": login}}}).encode()).decode()
+def pull_secret_data(logins: Mapping[str, RegistryCredentials]) -> str:
+    """Value of `.dockerconfigjson`: the credentials by registry, base64 as a Secret wants it."""
+    auths = {
+        registry.partition("/")[0]: {"auth": base64.b64encode(f"{one.username}:{one.password}".encode()).decode()}
+        for registry, one in logins.items()
+    }
+    return base64.b64encode(json.dumps({"auths": auths}).encode()).decode()
 
 
 def _namespace_objects(
     name: str,
     pod_security: str,
     ca_certificate: Path | None,
-    registry: str,
-    credentials: RegistryCredentials | None,
+    logins: Mapping[str, RegistryCredentials],
 ) -> list[dict[str, Any]]:
     labels = {"pod-security.kubernetes.io/enforce": pod_security, "aiapp.dev/test": "true"}
     objects: list[dict[str, Any]] = [
@@ -146,14 +169,14 @@ def _namespace_objects(
                 "data": {"ca.crt": ca_certificate.read_text()},
             }
         )
-    if credentials:
+    if logins:
         objects += [
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
                 "metadata": {"name": PULL_SECRET, "namespace": name},
                 "type": "kubernetes.io/dockerconfigjson",
-                "data": {".dockerconfigjson": pull_secret_data(registry, credentials)},
+                "data": {".dockerconfigjson": pull_secret_data(logins)},
             },
             {
                 "apiVersion": "v1",

@@ -1,6 +1,7 @@
 """Backend `local`: a single node of the project's own build, in namespaces of this machine."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -8,17 +9,20 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from azure.storage.blob import BlobServiceClient
+from minio import Minio
 
-from cluster import blobstore, images, node
+from cluster import blobstore, identity, images, node, objectstore
 from cluster.backends import OF_LOCAL
 from cluster.binaries import ensure_binaries
 from cluster.cache import Report
+from cluster.commands import S3_REGION
 from cluster.kubectl import KubectlCluster
-from cluster.network import REGISTRY_HOST, REGISTRY_PORT
+from cluster.network import REGISTRY_HOST, REGISTRY_PORT, S3_PORT, TOKEN_REGISTRY_PORT, TOKENS_HOST
 from cluster.node_files import Programs
 from cluster.processes import Process
-from cluster.protocol import BlobAccount, RegistryCredentials
+from cluster.protocol import BlobAccount, RegistryCredentials, S3Server
 from cluster.state import NodeState, directory_of, load
+from cluster.tokens import Grant
 from cluster.toolchain import ensure_node, ensure_system_packages, say
 
 
@@ -84,6 +88,34 @@ class LocalCluster(KubectlCluster):
     @property
     def registry_credentials(self) -> RegistryCredentials:
         return RegistryCredentials(self.state.registry_username, self.state.registry_password)
+
+    @property
+    def token_registry(self) -> str:
+        return f"{TOKENS_HOST}:{TOKEN_REGISTRY_PORT}"
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        return self.registry, self.token_registry
+
+    @property
+    def s3(self) -> S3Server:
+        state = self.state
+        address = f"https://{state.addresses.node}:{S3_PORT}"
+        return S3Server(state.s3_access_key, state.s3_secret_key, S3_REGION, address)
+
+    def s3_client(self) -> Minio:
+        return objectstore.s3_client(self.s3, self.ca_certificate)
+
+    def federate(self, client_id: str, tenant_id: str, namespace: str, service_account: str) -> None:
+        """Let a ServiceAccount have tokens of an application, as a federated identity credential does."""
+        subject = identity.subject(namespace, service_account)
+        identity.add_grant(directory_of(self.name), Grant(tenant_id, client_id, subject=subject))
+
+    def client_secret(self, client_id: str, tenant_id: str) -> str:
+        """Give an application a new client secret; those that it had go on working."""
+        secret = secrets.token_urlsafe(24)
+        identity.add_grant(directory_of(self.name), Grant(tenant_id, client_id, secret=secret))
+        return secret
 
     def load_docker_image(self, docker_image: str) -> None:
         """Put an image of this machine's Docker, else of its buildah, on the node, as `kind load docker-image` does."""

@@ -76,6 +76,7 @@ MODULES = (
         ),
     ),
     Module("dns", ("coredns",)),
+    Module("s3", ("versitygw",)),
     Module("pause", ("pause",), target="."),
     Module("kind", ("kind",)),
 )

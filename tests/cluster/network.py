@@ -11,6 +11,12 @@ from pathlib import Path
 SLOTS = range(64)
 REGISTRY_HOST = "registry.aiapp.test"
 REGISTRY_PORT = 5000
+S3_HOST = "s3.aiapp.test"
+S3_PORT = 9000
+TOKENS_HOST = "tokens.aiapp.test"
+"""The second registry, and on port 443 whoever gives out its tokens."""
+TOKEN_REGISTRY_PORT = 5001
+AUTHORITY_HOST = "login.microsoftonline.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,11 @@ class Addresses:
     @property
     def node(self) -> str:
         return f"10.90.{self.slot}.2"
+
+    @property
+    def identity(self) -> str:
+        """The node's second address: the blob store has port 443 of the first."""
+        return f"10.90.{self.slot}.3"
 
     @property
     def nodes(self) -> str:

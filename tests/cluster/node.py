@@ -21,8 +21,8 @@ from cluster import cgroups, network
 from cluster.apiserver import ApiServer, wait_for
 from cluster.blobstore import random_keys
 from cluster.cache import Report, cache_dir
-from cluster.configuration import KUBE_PROXY_HEALTH_PORT, NODE_NAME, bootstrap_objects
-from cluster.network import REGISTRY_PORT
+from cluster.configuration import NODE_NAME, bootstrap_objects
+from cluster.names import listeners
 from cluster.node_files import Programs, write_node_files
 from cluster.processes import Process, children
 from cluster.state import NodeState, all_names, clusters_directory, directory_of, load, save, slots_locked
@@ -143,6 +143,8 @@ def _reserve(name: str) -> NodeState:
             registry_username="aiapp",
             registry_password=secrets.token_urlsafe(18),
             account_keys=random_keys(),
+            s3_access_key=f"AIAPP{secrets.token_hex(8).upper()}",
+            s3_secret_key=secrets.token_urlsafe(30),
             cgroups=tuple(str(path) for path in directories),
             delegated=cgroups.undelegated(directories[0].parent) if cgroups.is_pure_v2(groups) else (),
         )
@@ -158,14 +160,8 @@ def _launch(state: NodeState, programs: Programs, report: Report) -> NodeState:
     cgroups.create(groups)
     directory = directory_of(state.name)
     variables = {
-        "STATE": str(directory),
-        "CACHE": str(cache_dir()),
-        "BINARIES": str(programs.binaries),
-        "NODE_ADDRESS": state.addresses.node,
-        "NODE_NAME": NODE_NAME,
-        "PAUSE_ARCHIVE": str(programs.pause_archive),
+        **_init_variables(state, programs),
         "HIERARCHIES": " ".join(group.controllers or "v2" for group in found),
-        "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
     }
     # Joined before unshare makes the cgroup namespace: the group is then the root that the node sees.
     joins = "".join(f"echo $$ >{shlex.quote(str(group / 'cgroup.procs'))}; " for group in groups)
@@ -192,6 +188,19 @@ def _launch(state: NodeState, programs: Programs, report: Report) -> NodeState:
     return state
 
 
+def _init_variables(state: NodeState, programs: Programs) -> dict[str, str]:
+    return {
+        "STATE": str(directory_of(state.name)),
+        "CACHE": str(cache_dir()),
+        "BINARIES": str(programs.binaries),
+        "NODE_ADDRESS": state.addresses.node,
+        "IDENTITY_ADDRESS": state.addresses.identity,
+        "NODE_NAME": NODE_NAME,
+        "PAUSE_ARCHIVE": str(programs.pause_archive),
+        "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
+    }
+
+
 def _find_init(starter: "subprocess.Popen[bytes]") -> Process:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and starter.returncode is None:
@@ -216,10 +225,8 @@ def _wait_until_usable(state: NodeState, report: Report) -> None:
     wait_until("node ready", lambda: _is_ready(server.get(f"/api/v1/nodes/{NODE_NAME}")))
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     wait_until("default ServiceAccount", lambda: server.get(account) is not None)
-    # CoreDNS binds its port only when it has seen the API server's Services, or after 5 s without.
-    ports = {"registry": REGISTRY_PORT, "Azurite": 443, "Services": KUBE_PROXY_HEALTH_PORT, "DNS": 53}
-    for service, port in ports.items():
-        wait_until(f"{service} ready", functools.partial(network.answers, state.addresses.node, port))
+    for service, (address, port) in listeners(state.addresses).items():
+        wait_until(f"{service} ready", functools.partial(network.answers, address, port))
 
 
 def _is_ready(node: dict[str, Any] | None) -> bool:

@@ -3,30 +3,44 @@
 import json
 import secrets
 import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import bcrypt
 
-from cluster import configuration
+from cluster import configuration, names
 from cluster.certificates import CertificateAuthority, KeyPair, signing_key, write_private
 from cluster.commands import command_lines
-from cluster.network import REGISTRY_HOST, REGISTRY_PORT, Addresses
+from cluster.network import (
+    AUTHORITY_HOST,
+    REGISTRY_HOST,
+    REGISTRY_PORT,
+    S3_HOST,
+    TOKEN_REGISTRY_PORT,
+    TOKENS_HOST,
+    Addresses,
+)
 from cluster.state import NodeState, directory_of
+from cluster.tokens import key_set
 
-SERVICE_DIRECTORIES = ("services", "stopped", "logs", "pids", "etcd", "containerd", "registry", "azurite", "etc", "cni")
+SERVICE_DIRECTORIES = (
+    *("services", "stopped", "logs", "pids", "etc", "cni"),
+    *("etcd", "containerd", "registry", "azurite", "objects", "object-metadata", "identity"),
+)
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Where the node's programs are: a directory of binaries, `node`, Azurite's packages, the pause image."""
+    """Where the node's programs are: a directory of binaries, `node`, Azurite's packages, the pause image, Python."""
 
     binaries: Path
     node: Path
     azurite: Path
     pause_archive: Path
     pause_image: str
+    python: Path = Path(sys.executable)
 
 
 def write_node_files(state: NodeState, programs: Programs) -> None:
@@ -39,6 +53,8 @@ def write_node_files(state: NodeState, programs: Programs) -> None:
     _issue_servers(authority, state.addresses)
     _issue_clients(authority, state, directory)
     signing_key(authority.directory, "service-account")
+    tokens = signing_key(authority.directory, "tokens")
+    write_private(authority.directory / "tokens.jwks", key_set(tokens.certificate.read_bytes()).encode())
     _write_configuration(directory, state, programs)
     _write_services(directory, state, programs)
     # Before the API server's roles are there kube-proxy is refused, and then waits four seconds.
@@ -48,10 +64,12 @@ def write_node_files(state: NodeState, programs: Programs) -> None:
 def _issue_servers(authority: CertificateAuthority, addresses: Addresses) -> None:
     local = ["localhost", "127.0.0.1", addresses.node]
     service = "kubernetes.default.svc"
-    names = ["kubernetes", "kubernetes.default", service, f"{service}.cluster.local", addresses.api_service, *local]
-    authority.server("kube-apiserver", "kube-apiserver", names)
+    api_names = ["kubernetes", "kubernetes.default", service, f"{service}.cluster.local", addresses.api_service, *local]
+    authority.server("kube-apiserver", "kube-apiserver", api_names)
     authority.server("kubelet-server", configuration.NODE_NAME, [configuration.NODE_NAME, *local])
     authority.server("registry", REGISTRY_HOST, [REGISTRY_HOST, *local])
+    authority.server("s3", S3_HOST, [S3_HOST, *local])
+    authority.server("identity", TOKENS_HOST, [TOKENS_HOST, AUTHORITY_HOST, addresses.identity])
     authority.server("azurite", "blob.core.windows.net", ["*.blob.core.windows.net", *local])
 
 
@@ -84,22 +102,26 @@ def _kubeconfig(authority: CertificateAuthority, pair: KeyPair, state: NodeState
 
 def _write_configuration(directory: Path, state: NodeState, programs: Programs) -> None:
     addresses, certificates = state.addresses, f"{directory}/certificates"
-    hosts_file = f"registries/{REGISTRY_HOST}:{REGISTRY_PORT}/hosts.toml"
+    registries = (f"{REGISTRY_HOST}:{REGISTRY_PORT}", f"{TOKENS_HOST}:{TOKEN_REGISTRY_PORT}")
+    # Both serve one storage, and an upload may begin at one and end at the other.
+    secret = secrets.token_hex(16)
     files = {
+        f"registries/{registry}/hosts.toml": configuration.registry_hosts(registry, f"{certificates}/ca.crt")
+        for registry in registries
+    }
+    files |= {
         "kubelet.yaml": configuration.kubelet(addresses, certificates),
         "kube-proxy.yaml": configuration.kube_proxy(addresses, str(directory)),
         "containerd.toml": configuration.containerd(
             f"{directory}/containerd", str(programs.binaries), str(directory), programs.pause_image
         ),
-        hosts_file: configuration.registry_hosts(f"{certificates}/ca.crt"),
         "cni/10-pods.conflist": json.dumps(configuration.cni(addresses)),
-        "registry.yaml": configuration.registry(
-            addresses, str(directory), f"{directory}/registry", secrets.token_hex(16)
-        ),
+        "registry.yaml": configuration.registry(addresses, str(directory), secret),
+        "token-registry.yaml": configuration.token_registry(addresses, str(directory), secret),
         "htpasswd": _htpasswd_line(state),
-        "Corefile": configuration.corefile(addresses, str(directory)),
-        "etc/hosts": configuration.hosts(addresses),
-        "etc/resolv.conf": configuration.resolv_conf(addresses),
+        "Corefile": names.corefile(addresses, str(directory)),
+        "etc/hosts": names.hosts(addresses),
+        "etc/resolv.conf": names.resolv_conf(addresses),
         "etc/hostname": f"{configuration.NODE_NAME}\n",
     }
     for name, text in files.items():
@@ -117,8 +139,7 @@ def _htpasswd_line(state: NodeState) -> str:
 
 
 def _write_services(directory: Path, state: NodeState, programs: Programs) -> None:
-    accounts = configuration.azurite_accounts(state.account_keys)
-    lines = command_lines(state.addresses, str(directory), str(programs.azurite), accounts)
+    lines = command_lines(state, str(directory), str(programs.azurite), str(programs.python))
     path = f"{programs.binaries}:{programs.node.parent}:{SYSTEM_PATH}"
     for name, (argv, extra) in lines.items():
         environment = {"PATH": path, "HOME": "/root", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **extra}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from cluster.network import S3_HOST, S3_PORT
+
 CAPABILITIES: Mapping[str, str] = {
     "pods": "pods really run, with logs, exec and probes",
     "push-image": "push_image() reaches a registry that the cluster pulls from",
@@ -15,6 +17,9 @@ CAPABILITIES: Mapping[str, str] = {
     "loadbalancer": "a Service of type LoadBalancer gets an address",
     "service-control": "service_stopped() stops a part of the cluster and starts it again",
     "node-exec": "node_command() runs a program among the cluster's names and addresses",
+    "s3": "s3.aiapp.test is an S3 server that really serves, over TLS by ca_certificate",
+    "identity": "login.microsoftonline.com gives tokens to the ServiceAccounts and client secrets that tests federate",
+    "registry-tokens": "the same images are behind a registry that wants tokens of its own token service",
 }
 """Every capability a backend may have, and what it means to a test."""
 
@@ -50,6 +55,17 @@ class BlobAccount:
         return ";".join(f"{name}={value}" for name, value in parts.items())
 
 
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """The S3 server as pods see it (`endpoint`) and as this process reaches it (`host_endpoint`)."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    region: str
+    host_endpoint: str
+    endpoint: str = f"https://{S3_HOST}:{S3_PORT}"
+
+
 class Cluster(Protocol):
     """A Kubernetes cluster for tests. What a backend lacks is missing from `capabilities`; asking for it raises."""
 
@@ -76,6 +92,19 @@ class Cluster(Protocol):
 
     @property
     def registry_credentials(self) -> RegistryCredentials | None: ...
+
+    @property
+    def token_registry(self) -> str:
+        """`host:port` of the registry that gives out the same images by token; its credentials are the registry's."""
+
+    @property
+    def s3(self) -> S3Server: ...
+
+    def federate(self, client_id: str, tenant_id: str, namespace: str, service_account: str) -> None:
+        """Let a ServiceAccount have tokens of an application, as a federated identity credential does."""
+
+    def client_secret(self, client_id: str, tenant_id: str) -> str:
+        """Give an application a new client secret; those that it had go on working."""
 
     def create(self) -> None: ...
 

@@ -27,6 +27,8 @@ class NodeState:
     registry_username: str
     registry_password: str = field(repr=False)
     account_keys: Mapping[str, str] = field(repr=False)
+    s3_access_key: str = ""
+    s3_secret_key: str = field(default="", repr=False)
     cgroups: tuple[str, ...] = ()
     delegated: tuple[str, ...] = ()
     """Controllers that the machine's root group gives its children for this node's sake (version 2 alone)."""

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import configuration
+from cluster import configuration, names
 from cluster.cgroups import hierarchies, is_pure_v2, node_directories
 from cluster.commands import command_lines
 from cluster.network import SLOTS, Addresses, free_slot
+from cluster.state import NodeState
 
+SERVICES = ("registry.aiapp.test", "s3.aiapp.test", "tokens.aiapp.test", "login.microsoftonline.com")
 V1 = """\
 40 31 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
 41 40 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
@@ -57,10 +59,8 @@ def test_slots_share_no_network() -> None:
 
 
 def test_every_zone_of_the_dns_is_a_block_of_its_own() -> None:
-    blocks = [
-        line.split()[0] for line in configuration.corefile(Addresses(0), "/state").splitlines() if line[:1].strip("} ")
-    ]
-    assert blocks == ["cluster.local", "registry.aiapp.test", "blob.core.windows.net", "."]
+    blocks = [line.split()[0] for line in names.corefile(Addresses(0), "/state").splitlines() if line[:1].strip("} ")]
+    assert blocks == ["cluster.local", *SERVICES, "blob.core.windows.net", "."]
 
 
 def test_a_kubeconfig_holds_its_credentials_and_names_them_after_the_cluster() -> None:
@@ -71,6 +71,28 @@ def test_a_kubeconfig_holds_its_credentials_and_names_them_after_the_cluster() -
 
 
 def test_storage_keys_are_in_no_command_line() -> None:
-    lines = command_lines(Addresses(0), "/state", "/azurite", "contosomodels:secret")
+    keys = {"account_keys": {"contosomodels": "secret"}, "s3_access_key": "AIAPP", "s3_secret_key": "secret"}
+    state = NodeState("x", 0, owner=None, registry_username="aiapp", registry_password="secret", **keys)  # type: ignore[arg-type]
+    lines = command_lines(state, "/state", "/azurite", "/usr/bin/python3")
     assert "secret" in lines["azurite"][1]["AZURITE_ACCOUNTS"]
+    assert lines["s3"][1]["ROOT_SECRET_ACCESS_KEY"] == "secret"
     assert "secret" not in json.dumps([argv for argv, _ in lines.values()])
+
+
+def test_every_service_has_its_name_in_the_hosts_file_too() -> None:
+    lines = names.hosts(Addresses(3)).splitlines()
+    assert [line.split()[1] for line in lines[2:]] == list(SERVICES)
+    assert f"{Addresses(3).identity} tokens.aiapp.test" in lines
+
+
+def test_a_usable_node_answers_on_every_service() -> None:
+    listeners = names.listeners(Addresses(0))
+    assert len(set(listeners.values())) == len(listeners)
+    assert {"S3", "token issuer", "token registry"} <= listeners.keys()
+
+
+def test_both_registries_serve_one_storage() -> None:
+    basic = yaml.safe_load(configuration.registry(Addresses(0), "/state", "secret"))
+    by_token = yaml.safe_load(configuration.token_registry(Addresses(0), "/state", "secret"))
+    assert basic["storage"] == by_token["storage"]
+    assert by_token["auth"]["token"]["realm"] == "https://tokens.aiapp.test/token"

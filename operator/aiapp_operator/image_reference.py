@@ -14,7 +14,7 @@ _REFERENCE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """`registry/path:tag@digest`; at least one of tag and digest is there, and the digest decides."""
+    """`registry/path:tag@digest`; the digest decides. A bare one, of a repository alone, has neither."""
 
     registry: str
     path: str
@@ -22,8 +22,8 @@ class ImageReference:
     digest: str | None
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read a reference that names its registry.
+    def parse(cls, text: str, *, bare: bool = False) -> Self:
+        """Read a reference that names its registry, and its tag or digest unless it is to be bare.
 
         Raises:
             ValueError: the text is no such reference; the message says what to write.
@@ -31,7 +31,11 @@ class ImageReference:
         match = _REFERENCE.fullmatch(text)
         if match is None or not _names_a_host(match["registry"]):
             raise ValueError(f"{text!r} does not name registry and repository: write contoso.azurecr.io/digits:1.4.2")
-        if match["tag"] is None and match["digest"] is None:
+        named = match["tag"] is not None or match["digest"] is not None
+        if bare and named:
+            repository = f"{match['registry']}/{match['path']}"
+            raise ValueError(f"{text!r} names what spec.imagePolicy chooses: write {repository}, or imagePolicy Tag")
+        if not bare and not named:
             raise ValueError(f"{text!r} has neither tag nor digest: write {text}:1.4.2")
         return cls(match["registry"], match["path"], match["tag"], match["digest"])
 

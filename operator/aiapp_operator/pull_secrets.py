@@ -17,11 +17,15 @@ _HUB_KEYS: Final = {"index.docker.io": "docker.io", "registry-1.docker.io": "doc
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One login for a registry; `source` names the Secret."""
+    """One login for a registry; `source` names the Secret.
+
+    identity_token: exchanged for tokens instead of name and password, as `docker login` keeps it for some registries.
+    """
 
     username: str
     password: str = field(repr=False)
     source: str = ""
+    identity_token: str = field(default="", repr=False)
 
 
 def logins(image: ImageReference, secrets: Mapping[str, Mapping[str, str]]) -> tuple[Login, ...]:
@@ -33,21 +37,31 @@ def logins(image: ImageReference, secrets: Mapping[str, Mapping[str, str]]) -> t
         ValueError: a Secret is no docker config; the message names Secret, fault and fix, never a value.
     """
     fitting: list[tuple[int, Login]] = []
+    empty: list[str] = []
     for name, values in secrets.items():
-        for place, entry in _auths(name, values).items():
-            if (length := _fit(place, image)) and (login := _login(name, place, entry)):
-                fitting.append((length, login))
+        for place, entry in _entries(name, values).items():
+            if length := _fit(place, image):
+                if login := _login(name, place, entry):
+                    fitting.append((length, login))
+                else:
+                    empty.append(f"Secret {name} holds no login for {place}")
+    if empty and not fitting:  # what `docker login` leaves where a credential helper keeps the logins
+        fix = "a credential helper's login stays on its machine; make it with `kubectl create secret docker-registry`"
+        raise ValueError(f"{empty[0]}: {fix}")
     return tuple(login for _, login in sorted(fitting, key=lambda pair: -pair[0]))
 
 
-def _auths(name: str, values: Mapping[str, str]) -> Mapping[str, Any]:
+def _entries(name: str, values: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the entries by the registry or repository that they are for; one that only names a helper is None."""
     if CONFIG_KEY not in values:
         raise ValueError(
             f"Secret {name} has no key {CONFIG_KEY}: make it with `kubectl create secret docker-registry {name}`"
         )
     try:
-        return dict(json.loads(values[CONFIG_KEY])["auths"])
-    except (ValueError, KeyError, TypeError):
+        config = json.loads(values[CONFIG_KEY])
+        helped = dict.fromkeys(config.get("credHelpers", ()))
+        return {**helped, **(config["auths"] if "auths" in config or not helped else {})}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"Secret {name}: {CONFIG_KEY} is no JSON with `auths`: make the Secret again") from None
 
 
@@ -66,12 +80,11 @@ def _fit(place: str, image: ImageReference) -> int:
 def _login(name: str, place: str, entry: Any) -> Login | None:
     if not isinstance(entry, dict):
         return None
+    username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
     if entry.get("auth"):
         try:
             username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
         except (binascii.Error, ValueError, TypeError):
             raise ValueError(f"Secret {name}: auth of {place} is not base64: make the Secret again") from None
-        return Login(username, password, name)
-    if entry.get("username"):
-        return Login(str(entry["username"]), str(entry.get("password", "")), name)
-    return None
+    identity_token = str(entry.get("identitytoken") or "")
+    return Login(username, password, name, identity_token) if username or identity_token else None

@@ -38,5 +38,22 @@ def test_what_is_no_reference_is_refused_with_the_fix(text: str, fix: str) -> No
         ImageReference.parse(text)
 
 
+@pytest.mark.parametrize("text", ["contoso.azurecr.io/digits", "registry.test:5000/team/digits", "localhost/digits"])
+def test_a_bare_reference_is_a_repository(text: str) -> None:
+    reference = ImageReference.parse(text, bare=True)
+    assert (reference.repository, reference.tag, reference.digest) == (text, None, None)
+
+
+@pytest.mark.parametrize("chosen", [":1.4.2", f"@{DIGEST}", f":1.4.2@{DIGEST}"])
+def test_a_bare_reference_leaves_the_choice_to_the_policy(chosen: str) -> None:
+    with pytest.raises(ValueError, match=r"imagePolicy chooses: write contoso\.azurecr\.io/digits, or"):
+        ImageReference.parse(f"contoso.azurecr.io/digits{chosen}", bare=True)
+
+
+def test_a_bare_reference_names_its_registry() -> None:
+    with pytest.raises(ValueError, match="does not name registry and repository"):
+        ImageReference.parse("digits", bare=True)
+
+
 def test_a_pod_runs_the_repository_by_digest() -> None:
     assert ImageReference.parse(f"ghcr.io/a/b:7@{DIGEST}").pinned(DIGEST) == f"ghcr.io/a/b@{DIGEST}"

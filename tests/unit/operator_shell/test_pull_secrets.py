@@ -68,6 +68,12 @@ def test_user_and_password_may_stand_by_themselves_and_hold_colons() -> None:
         ({CONFIG_KEY: "hunter2"}, "no JSON with `auths`"),
         ({CONFIG_KEY: "[]"}, "no JSON with `auths`"),
         ({CONFIG_KEY: '{"auths": 7}'}, "no JSON with `auths`"),
+        ({CONFIG_KEY: '{"credsStore": "hunter2"}'}, "no JSON with `auths`"),
+        ({CONFIG_KEY: '{"auths": {}, "credHelpers": 7}'}, "no JSON with `auths`"),
+        ({CONFIG_KEY: "[" * 60_000}, "no JSON with `auths`"),
+        ({CONFIG_KEY: '{"credHelpers": {"registry.test:5000": "hunter2"}}'}, "holds no login for registry.test:5000"),
+        ({CONFIG_KEY: '{"auths": {"registry.test:5000": {}}, "credsStore": "hunter2"}'}, "a credential helper's login"),
+        (_config(**{"registry.test:5000": {"email": "hunter2"}}), "kubectl create secret docker-registry"),
         (_config(**{"registry.test:5000": {"auth": "%%hunter2%%"}}), "is not base64"),
     ],
 )
@@ -78,5 +84,25 @@ def test_a_broken_secret_is_named_and_its_content_is_not(values: dict[str, str],
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_login_does_not_show_its_password() -> None:
-    assert "hunter2" not in repr(Login("user", "hunter2", "acr"))
+def test_a_login_that_fits_makes_up_for_an_entry_without_one() -> None:
+    config = {"auths": {"registry.test:5000/team": _auth("u:p")}, "credHelpers": {"registry.test:5000": "acr-env"}}
+    assert logins(IMAGE, {"acr": {CONFIG_KEY: json.dumps(config)}}) == (Login("u", "p", "acr"),)
+
+
+def test_an_entry_without_a_login_for_another_registry_is_nobodys_concern() -> None:
+    assert logins(IMAGE, {"acr": _config(**{"other.test": {}})}) == ()
+
+
+def test_an_identity_token_is_kept_beside_its_user() -> None:
+    entry = {**_auth("00000000-0000-0000-0000-000000000000:"), "identitytoken": "hunter2"}
+    found = logins(IMAGE, {"acr": _config(**{"registry.test:5000": entry})})
+    assert found == (Login("00000000-0000-0000-0000-000000000000", "", "acr", "hunter2"),)
+
+
+def test_logins_fit_a_repository_without_a_tag() -> None:
+    bare = ImageReference.parse("registry.test:5000/team/digits", bare=True)
+    assert logins(bare, {"acr": _config(**{"registry.test:5000/team/digits": _auth("u:p")})})
+
+
+def test_a_login_does_not_show_its_secrets() -> None:
+    assert "hunter" not in repr(Login("user", "hunter2", "acr", "hunter3"))

@@ -5,7 +5,7 @@ A check answers in the words of the kubelet or of the container's own last messa
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +23,10 @@ CREATE_FAILURES: Final = frozenset({"CreateContainerConfigError", "CreateContain
 START_FAILURES: Final = frozenset({"ContainerCannotRun", "StartError"})
 MESSAGE_LENGTH: Final = 600
 """Characters of somebody else's words that go into a condition."""
+OVERWRITTEN: Final = (
+    "pods that run keep the bytes that they verified, this one cannot start: put the version's old files back, or "
+    "release one under a new name"
+)
 
 _OWN_WORDS: Final = re.compile(rf"(?P<reason>{'|'.join(ModelReason)}): (?P<sentence>.+)", re.DOTALL)
 _BACK_OFF: Final = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
@@ -127,7 +131,10 @@ def fetch_failed(container: _Container) -> Problem | None:
     ended = container.ended
     if container.name != contract.FETCH_CONTAINER or not ended.get("exitCode") or ended.get("reason") == "OOMKilled":
         return None
-    return _own_words(container) or Problem(
+    said = _own_words(container)
+    if said and said.reason == ModelReason.MODEL_CHANGED:
+        return replace(said, message=f"{said.message}; {OVERWRITTEN}")
+    return said or Problem(
         Severity.WAITING,
         ModelReason.FETCH_FAILED,
         f"{container.title} ended with {_exit(ended)}: {excerpt(_last_line(ended))}",

@@ -8,11 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from aiapp_models.contract import ANNOTATION_REVISION, LABEL_REVISION
+from aiapp_operator.api.v1alpha1 import AIApp
+from aiapp_operator.following import TAG, Version, image_policy, model_policy, nothing_matches, ranked
 from aiapp_operator.ledger import format_time
 from aiapp_operator.plan import plan
 from aiapp_operator.releases import Questions, unresolved
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
+    Drift,
     Identity,
     Manifest,
     ObjectId,
@@ -67,6 +70,7 @@ def without(stream: str, reason: str, message: str = "it is not there") -> dict[
 class AppCluster:
     """The app, its children, pods and records; registry and store have everything but what is listed in `missing`.
 
+    tags, versions: what registry and store list, of which the app's policies choose; versions with their times.
     contents: what a tag or a version stands for where it is not what its name says.
     asked: the questions of the last run.
     """
@@ -77,7 +81,10 @@ class AppCluster:
     pods: list[Manifest] = field(default_factory=list)
     occupied: frozenset[ObjectId] = frozenset()
     missing: dict[str, Problem] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    versions: dict[str, datetime] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
+    drifts: tuple[Drift, ...] | None = ()
     settings: Settings = SETTINGS
     now: datetime = NOON
     asked: Questions = NOTHING
@@ -155,6 +162,7 @@ class AppCluster:
                 image=self._image() if self.asked.ask_image else None,
                 model=self._model() if self.asked.ask_model else None,
             ),
+            drifts=self.drifts,
         )
 
     def apply(self, manifest: Manifest) -> None:
@@ -195,12 +203,23 @@ class AppCluster:
 
     def _image(self) -> ResolvedImage | Problem:
         ref = self.app["spec"]["image"]
+        policy = image_policy(AIApp.parse(self.app))
+        if policy and policy.type != TAG:
+            newest = ranked([Version(tag) for tag in self.tags], policy)
+            if not newest:
+                return self.missing.get("image") or nothing_matches(ref, self.tags, policy)
+            ref = f"{ref}:{newest[0].name}"
         return self.missing.get("image") or ResolvedImage(ref, digest(self.contents.get(ref, ref)))
 
     def _model(self) -> ResolvedModel | Problem:
-        version = self.app["spec"]["modelVersion"]
+        version, published = self.app["spec"].get("modelVersion"), NOON - timedelta(days=1)
+        if policy := model_policy(AIApp.parse(self.app)):
+            newest = ranked([Version(name, time) for name, time in self.versions.items()], policy)
+            if not newest:
+                return self.missing.get("model") or nothing_matches("contosomodels/models", self.versions, policy)
+            version, published = newest[0].name, self.versions[newest[0].name]
         content = digest(self.contents.get(version, f"model {version}"))
-        answer = ResolvedModel(version, content, 18_764, NOON - timedelta(days=1))
+        answer = ResolvedModel(version, content, 18_764, published)
         source = self.app["spec"]["modelSource"]
         if "persistentVolumeClaim" in source:  # nobody but a pod can look into a volume
             answer = ResolvedModel(version, "", 0, datetime.fromtimestamp(0, UTC))

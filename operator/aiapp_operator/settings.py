@@ -1,7 +1,14 @@
 """The operator's own settings, read from the environment once at start; the chart sets them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from aiapp_models.addresses import NetworkRules
+
+AZURE_AUTHORITY: Final = "https://login.microsoftonline.com"
+"""The Microsoft Entra endpoint of Azure's public cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Settings:
     cluster_domain: str = "cluster.local"
     listed_endpoints: str = ""
     cluster_networks: str = ""
-    azure_authority: str = "https://login.microsoftonline.com"
+    azure_authority: str = AZURE_AUTHORITY
     azure_tenant: str = ""
     verify_hours: float = 24
     namespace: str = "aiapp-system"
@@ -44,18 +51,28 @@ class Settings:
         """Read AIAPP_* variables.
 
         Raises:
-            ValueError: AIAPP_FETCH_IMAGE is missing, a port is no number or the log format unknown.
+            ValueError: AIAPP_FETCH_IMAGE is missing, or a variable cannot be read.
         """
         if not env.get("AIAPP_FETCH_IMAGE"):
             raise ValueError("AIAPP_FETCH_IMAGE is not set: name the serving image (chart value serving.image)")
         log_format = env.get("AIAPP_LOG_FORMAT", "json")
         if log_format not in {"json", "full"}:
             raise ValueError(f"AIAPP_LOG_FORMAT is {log_format!r}: write json or full")
+        listed, networks = env.get("AIAPP_LISTED_ENDPOINTS", ""), env.get("AIAPP_CLUSTER_NETWORKS", "")
+        try:
+            NetworkRules.parse(listed, networks)
+        except ValueError as error:
+            raise ValueError(f"AIAPP_LISTED_ENDPOINTS or AIAPP_CLUSTER_NETWORKS cannot be read: {error}") from None
         return cls(
             fetch_image=env["AIAPP_FETCH_IMAGE"],
             trust_config_map=env.get("AIAPP_TRUST_CONFIG_MAP", ""),
             trust_bundle=env.get("AIAPP_TRUST_BUNDLE", ""),
             cluster_domain=env.get("AIAPP_CLUSTER_DOMAIN", "cluster.local"),
+            listed_endpoints=listed,
+            cluster_networks=networks,
+            azure_authority=_authority(env),
+            azure_tenant=env.get("AIAPP_AZURE_TENANT", ""),
+            verify_hours=_hours(env, "AIAPP_VERIFY_HOURS", 24),
             namespace=env.get("AIAPP_NAMESPACE", "aiapp-system"),
             service_account=env.get("AIAPP_SERVICE_ACCOUNT", "aiapp-operator"),
             probe_port=_port(env, "AIAPP_PROBE_PORT", 8080),
@@ -69,3 +86,18 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ValueError(f"{name} is {text!r}: write a port number")
     return int(text)
+
+
+def _hours(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not float(text):
+        raise ValueError(f"{name} is {text!r}: write a number of hours above 0")
+    return float(text)
+
+
+def _authority(env: Mapping[str, str]) -> str:
+    # Tokens that stand for the apps' identities are sent there.
+    text = env.get("AIAPP_AZURE_AUTHORITY", AZURE_AUTHORITY).rstrip("/")
+    if not re.fullmatch(r"https://[a-z0-9.-]+(:[0-9]{1,5})?", text):
+        raise ValueError(f"AIAPP_AZURE_AUTHORITY is {text!r}: write https:// and a host name")
+    return text

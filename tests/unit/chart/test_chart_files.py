@@ -30,6 +30,7 @@ RIGHTS = {
     "controllerrevisions": WATCHED_AND_APPLIED - {"get", "watch"},
     "services": WATCHED_AND_APPLIED,
     "serviceaccounts": WATCHED_AND_APPLIED,
+    "serviceaccounts/token": {"create"},
     "poddisruptionbudgets": WATCHED_AND_APPLIED,
     "pods": WATCHED,
     "events": {"create"},
@@ -77,6 +78,14 @@ def test_the_schema_lets_the_tried_values_in(path: Path) -> None:
         ({"secretNamespaces": "vision"}, "not of type 'array'"),
         ({"logging": {"format": "text"}}, "text"),
         ({"crds": {"keep": "yes"}}, "not of type 'boolean'"),
+        ({"sources": {"listedEndpoints": "harbor.corp.example"}}, "not of type 'array'"),
+        ({"sources": {"listedEndpoints": ["https://harbor.corp.example/team"]}}, "does not match"),
+        ({"sources": {"listedEndpoints": ["a.corp.example,b.corp.example"]}}, "does not match"),
+        ({"sources": {"clusterNetworks": ["10.0.0.0"]}}, "does not match"),
+        ({"sources": {"verifyHours": 0}}, "less than or equal to the minimum"),
+        ({"azure": {"authorityHost": "http://login.microsoftonline.com"}}, "does not match"),
+        ({"azure": {"tenantID": "contoso"}}, "does not match"),
+        ({"metrics": {"prometheusRule": {"staleHours": 0}}}, "less than or equal to the minimum"),
     ],
     ids=str,
 )
@@ -102,7 +111,7 @@ def test_every_value_is_explained_above_it() -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     # What Kubernetes names the same needs no words.
     known = {"podAnnotations", "podLabels", "priorityClassName", "nodeSelector", "tolerations"}
-    sections = {"serving", "crds", "trustBundle", "serviceAccount", "rbac", "metrics", "logging"}
+    sections = {"serving", "crds", "sources", "azure", "trustBundle", "serviceAccount", "rbac", "metrics", "logging"}
     names = [(line.split(":")[0], before) for before, line in pairwise(lines) if re.match(r"\w+:", line)]
     assert [name for name, before in names if not before.startswith("#") and name not in known | sections] == []
 
@@ -131,6 +140,22 @@ def test_secrets_are_read_by_name_and_only_where_a_binding_says_so() -> None:
     bound = [manifest["kind"] for name in ("clusterrole.yaml", "secret-reader.yaml") for manifest in plain(name)]
     assert bound == ["ClusterRole", "ClusterRoleBinding", "ClusterRole", "RoleBinding"]
     assert "aiapp-secret-reader" not in TEMPLATES["clusterrole.yaml"]
+
+
+def test_tokens_are_for_the_audience_of_the_contract_alone() -> None:
+    policy = TEMPLATES["token-policy.yaml"]
+    assert f'expression: object.spec.?audiences.orValue([]) == ["{contract.IDENTITY_AUDIENCE}"]' in policy
+    (seconds,) = re.findall(r"expirationSeconds\.orValue\((\d+)\) <= \1\b", policy)
+    assert int(seconds) >= kube.TOKEN_SECONDS
+    subject = 'system:serviceaccount:{{ .Release.Namespace }}:{{ include "aiapp-operator.name" . }}'
+    assert f'request.userInfo.username == "{subject}"' in policy
+
+
+def test_alerts_ask_for_metrics_that_the_operator_has() -> None:
+    expressions = re.findall(r"expr: (\w+)", TEMPLATES["alerts.yaml"])
+    assert expressions == ["aiapp_source_drifted", "aiapp_stream_staleness_seconds"]
+    source = (CHART.parents[1] / "operator/aiapp_operator/metrics.py").read_text()
+    assert [name for name in expressions if f'"{name}"' not in source] == []
 
 
 def test_viewers_read_and_editors_never_write_status() -> None:

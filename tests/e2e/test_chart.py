@@ -1,6 +1,7 @@
 """What the chart renders: valid manifests that a namespace with the restricted pod security level takes."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +9,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from aiapp_models import contract
 from cluster.protocol import Cluster
+from e2e.rig import Deployed
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHART: Final = ROOT / "charts/aiapp-operator"
@@ -16,7 +19,8 @@ CI_VALUES: Final = sorted((CHART / "ci").glob("*-values.yaml"))
 MINIMAL: Final = CHART / "ci/minimal-values.yaml"
 KUBERNETES: Final = "1.36.0"
 """The oldest version that the chart asks for."""
-NOT_BUILT_IN: Final = {"CustomResourceDefinition", "PodMonitor"}
+MONITORING: Final = {"PodMonitor", "PrometheusRule"}
+NOT_BUILT_IN: Final = {"CustomResourceDefinition", *MONITORING}
 """Kinds that the schemas of Kubernetes' own API do not hold in full."""
 
 Manifest = dict[str, Any]
@@ -67,7 +71,7 @@ def test_the_api_server_takes_all_of_it_and_the_pod_under_the_restricted_level(
             "metadata": pod["metadata"] | {"name": "operator", "namespace": namespace},
             "spec": pod["spec"] | {"serviceAccountName": "default", "priorityClassName": ""},
         }
-        sent = [manifest for manifest in manifests if manifest["kind"] != "PodMonitor"]
+        sent = [manifest for manifest in manifests if manifest["kind"] not in MONITORING]
         answer = kind_cluster.kubectl(
             *("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-"),
             input=json.dumps({"apiVersion": "v1", "kind": "List", "items": [*sent, pod]}),
@@ -113,3 +117,30 @@ def test_secrets_are_readable_in_the_named_namespaces_alone(kind_cluster: Cluste
 
     assert bindings() == []
     assert bindings("--set", "secretNamespaces={vision,speech}") == ["vision", "speech"]
+
+
+def test_alerts_are_rendered_with_the_names_that_prometheus_fills_in(kind_cluster: Cluster) -> None:
+    rule = only(render(kind_cluster, CHART / "ci/everything-values.yaml"), "PrometheusRule")
+    drifted, stale = rule["spec"]["groups"][0]["rules"]
+    assert "{{ $labels.namespace }}/{{ $labels.name }}" in drifted["annotations"]["summary"]
+    assert stale["expr"] == "aiapp_stream_staleness_seconds > 5400"
+    assert "PrometheusRule" not in {manifest["kind"] for manifest in render(kind_cluster, MINIMAL)}
+
+
+def test_the_operator_gets_no_token_that_opens_the_cluster(deployed: Deployed) -> None:
+    def token(*asked: str) -> str:
+        me = f"--as=system:serviceaccount:{deployed.namespace}:aiapp-operator"
+        command = ("create", "token", "default", "--namespace=default", me, *asked)
+        return deployed.cluster.kubectl(*command, stderr=subprocess.STDOUT)
+
+    ours = f"--audience={contract.IDENTITY_AUDIENCE}"
+    assert token(ours).count(".") == 2
+    for asked in (
+        (),
+        ("--audience=https://kubernetes.default.svc",),
+        (ours, "--audience=vault"),
+        (ours, "--duration=2h"),
+    ):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            token(*asked)
+        assert "the AIApp operator gets tokens of ServiceAccounts for" in refused.value.output

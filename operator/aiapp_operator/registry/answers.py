@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -19,8 +16,6 @@ DEFAULT_LIFETIME: Final = 60.0
 """Seconds, by the token specification."""
 LIFETIME_USED: Final = 0.9
 """A token is replaced before it ends, as clocks differ and requests take time."""
-LONGEST_PAUSE: Final = 3600.0
-"""Seconds; who asks to be left alone for longer is asked all the same, or one answer could end all following."""
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _HEADER: Final = re.compile(r"[!-~]+")  # what may stand in a header, so that no token can begin a line of its own
@@ -145,18 +140,3 @@ def _lifetime(named: Any) -> float:
     if not isinstance(named, int | float) or not named > 0:
         return DEFAULT_LIFETIME
     return min(named, LONGEST_LIFETIME)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that an overloaded registry wants to be left alone for, an hour at most."""
-    text = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(text) if text.isdecimal() else (_date(text) - now).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_PAUSE) if math.isfinite(seconds) else LONGEST_PAUSE
-
-
-def _date(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from aiapp_models.addresses import NetworkRules
+from aiapp_models.stores.answers import retry_after
 from aiapp_models.stores.connection import Network
 from aiapp_operator.errors import OperatorError, Reason, TransientError, WaitingError
-from aiapp_operator.registry.answers import Answer, joined, retry_after
+from aiapp_operator.registry.answers import Answer, joined
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=20, connect=10)
 MAX_REDIRECTS: Final = 3
@@ -22,6 +24,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 class Transport:
     """Sends one request at a time to one host; trusts the system's authorities and those of the trust bundle.
+
+    A proxy that the environment names resolves names and decides where they lead; there the rules judge URLs alone.
 
     names: who resolves host names; absent: the system.
     """
@@ -36,7 +40,6 @@ class Transport:
             timeout=TIMEOUT,
             connector=aiohttp.TCPConnector(ssl=context, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
             headers={"User-Agent": "aiapp-operator"},
         )
 
@@ -72,7 +75,9 @@ class Transport:
         if problem := self._rules.url_problem(url):
             raise _refused(host, problem)
         try:
-            async with self._session.request(method, url, allow_redirects=False, **content) as response:
+            async with self._session.request(
+                method, url, allow_redirects=False, proxy=_proxy(url), **content
+            ) as response:
                 _no_overload(host, response.status, response.headers)
                 body = await _body(response, host, limit) if response.status == 200 else b""
                 challenges = tuple(response.headers.getall("WWW-Authenticate", ()))
@@ -90,11 +95,14 @@ class _Resolver(AbstractResolver):
     def __init__(self, rules: NetworkRules, names: AbstractResolver) -> None:
         self._rules = rules
         self._names = names
+        self._proxies = {(proxy.hostname, proxy.port or 80) for proxy in map(urlsplit, getproxies().values())}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._names.resolve(host, port, family)
+        if (host, port) in self._proxies:  # the administrator's own; as a registry it would need to be listed
+            return found
         problems = [self._rules.address_problem(host, port, one["host"]) for one in found]
         allowed = [one for one, problem in zip(found, problems, strict=True) if not problem]
         if problems and not allowed:
@@ -126,6 +134,11 @@ def _host(url: str) -> str:
     return ascii(urlsplit(url).netloc.rpartition("@")[2][:80])[1:-1]
 
 
+def _proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+
 def _refused(host: str, problem: str) -> WaitingError:
     return WaitingError(Reason.ENDPOINT_REFUSED, f"{host} is not asked: {problem}")
 
@@ -152,6 +165,8 @@ def _failure(error: Exception) -> str:
         return "the registry refuses the connection: check the host and port in spec.image"
     if isinstance(cause, TimeoutError):
         return "the registry does not answer in time: check network policy and firewall"
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return f"the proxy on the way to it answered {cause.status}: check HTTPS_PROXY and NO_PROXY of the operator"
     if isinstance(cause, aiohttp.ClientResponseError):
         return "the registry's answer is no HTTP"
     return f"the connection to the registry broke ({type(cause).__name__})"

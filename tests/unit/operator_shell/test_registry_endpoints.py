@@ -145,6 +145,27 @@ async def test_plain_http_only_where_it_is_listed() -> None:
     assert "speaks no TLS" in error.message
 
 
+async def test_the_proxy_of_the_environment_decides_where_names_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n"))
+        writer.write(b"HTTP/1.1 502 canary\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://proxy.corp.example:{port}")
+        names = Names()
+        names.places["proxy.corp.example"] = ("127.0.0.1", 0)
+        error = await _failure(Network(), "registry.example.com/digits:1", names)
+        assert "the proxy on the way to it answered 502" in error.message
+        assert asked == [b"CONNECT registry.example.com:443 HTTP/1.1\r\n"]
+        error = await _failure(Network(), f"proxy.corp.example:{port}/digits:1", names)
+        assert error.reason == Reason.ENDPOINT_REFUSED
+    assert names.asked == ["proxy.corp.example"]
+
+
 async def test_what_a_stranger_sends_is_not_quoted() -> None:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 canary ESMTP\r\n")

@@ -23,6 +23,8 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
+from aiapp_models.addresses import NetworkRules
+from aiapp_models.stores.connection import Network
 from cluster.certificates import CertificateAuthority
 
 SUFFIX = ".blob.core.windows.net"
@@ -42,6 +44,11 @@ class Account:
     def connection_string(self) -> str:
         named = f"AccountName={self.name};AccountKey={self.key}"
         return f"DefaultEndpointsProtocol=https;{named};EndpointSuffix=core.windows.net"
+
+    @property
+    def network(self) -> Network:
+        """How readers reach it: its address is on loopback, which is for listed endpoints alone."""
+        return Network(self.ca_certificate, NetworkRules.parse(f"{self.name}{SUFFIX}", ""))
 
     def container(self, public: bool = False) -> ContainerClient:
         """Make a container of a random name."""

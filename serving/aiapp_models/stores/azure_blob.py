@@ -15,6 +15,7 @@ from azure.core.exceptions import (
     DecodeError,
     DeserializationError,
     HttpResponseError,
+    IncompleteReadError,
     ResourceNotFoundError,
 )
 from azure.core.pipeline import PipelineResponse
@@ -194,6 +195,8 @@ class AzureBlobStore:
         """Turn each of the SDK's errors into a SourceError; `from None`, since their text quotes URLs with a SAS."""
         try:
             yield
+        except IncompleteReadError as error:  # a DecodeError too, but of an answer that broke off
+            raise self._unreachable(where, error) from None
         except (DecodeError, DeserializationError, UnicodeError, AttributeError, TypeError):  # over XML unlike Azure's
             raise self._stranger() from None
         except HttpResponseError as error:
@@ -230,8 +233,9 @@ def _is_folder(blob: BlobProperties) -> bool:
 
 
 def _code(error: HttpResponseError) -> str:
-    """Return Azure's own code, which the SDK adds to its exceptions."""
-    return str(getattr(error, "error_code", None) or "")
+    """Return Azure's own code, which the SDK adds to its exceptions as text or as a member of an enumeration."""
+    code = getattr(error, "error_code", None) or ""
+    return str(getattr(code, "value", code))
 
 
 def _stored(blob: BlobProperties) -> StoredFile:

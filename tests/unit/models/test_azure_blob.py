@@ -5,14 +5,17 @@ import secrets
 import socket
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from azure.storage.blob import ContainerClient, StandardBlobTier
 
+from aiapp_models.credentials import Anonymous, SecretValues
 from aiapp_models.errors import Reason, SourceError
-from aiapp_models.manifest import SumLine, content_digest
+from aiapp_models.manifest import ModelFile, SumLine, content_digest
 from aiapp_models.stores import ModelStore, open_store
 from stand_ins.azurite import Account, sums, upload
 
@@ -35,7 +38,19 @@ def store(
     account: Account, container: ContainerClient | str, credentials: Mapping[str, str] | None, path: str = "digits"
 ) -> ModelStore:
     name = container if isinstance(container, str) else str(container.container_name)
-    return open_store(source(account, name, path), credentials, account.ca_certificate)
+    reader = Anonymous() if credentials is None else SecretValues(credentials)
+    return open_store(source(account, name, path), reader, account.network)
+
+
+def read(opened: ModelStore, version: str, file: ModelFile, offset: int = 0) -> bytes:
+    """Read a file from `offset` to its end."""
+    if file.size == offset:
+        return b""
+    buffer, content = memoryview(bytearray(10_000)), b""
+    with closing(opened.open_range(version, file, offset, file.size - offset)) as reader:
+        while count := reader.readinto(buffer):
+            content += buffer[:count]
+    return content
 
 
 def refused(opened: ModelStore, version: str) -> SourceError:
@@ -63,8 +78,8 @@ def test_every_kind_of_credentials_reads_a_version(blob_account: Account, contai
     credentials = ways_in(blob_account, str(container.container_name))[way]
     with store(blob_account, container, credentials) as opened:
         manifest = opened.manifest("1")
-        read = {file.path: b"".join(opened.read("1", file)) for file in manifest.files}
-    assert read == FILES
+        content = {file.path: read(opened, "1", file) for file in manifest.files}
+    assert content == FILES
     assert manifest.size_bytes == sum(map(len, FILES.values()))
     lines = [SumLine(*line.split("  ")) for line in sums(FILES).decode().splitlines()]
     assert manifest.digest == content_digest(lines)
@@ -77,12 +92,46 @@ def test_a_path_is_a_folder_and_not_a_prefix(blob_account: Account, container: C
         assert "other.npz" not in [file.path for file in opened.manifest("1").files]
 
 
+def test_names_are_those_of_folders_and_no_prefixes(blob_account: Account, container: ContainerClient) -> None:
+    container.upload_blob("digits/readme.txt", b"no folder")
+    container.upload_blob("digits-old/7/model.npz", b"another path")
+    key = {"accountKey": blob_account.key}
+    with store(blob_account, container, key) as opened:
+        assert sorted(opened.names()) == ["1", "10"]
+    with store(blob_account, container, key, path="") as opened:
+        assert sorted(opened.names()) == ["digits", "digits-old"]
+    with store(blob_account, container, key, path="digits/1/nothing") as opened:
+        assert list(opened.names()) == []
+
+
+def test_a_version_is_published_when_its_marker_is_written(blob_account: Account, container: ContainerClient) -> None:
+    container.upload_blob("digits/2/model.npz", b"weights")
+    with store(blob_account, container, {"accountKey": blob_account.key}) as opened:
+        assert opened.published("2") is None
+        assert opened.published("nothing") is None
+        upload(container, "digits/2", {"model.npz": b"weights"})
+        assert opened.published("2") == opened.manifest("2").published
+    missing = store(blob_account, "nowhere", {"accountKey": blob_account.key})
+    with missing, pytest.raises(SourceError) as caught:
+        missing.published("1")
+    assert caught.value.reason is Reason.MODEL_MISSING
+
+
+def test_a_range_is_part_of_a_file(blob_account: Account, container: ContainerClient) -> None:
+    with store(blob_account, container, {"accountKey": blob_account.key}) as opened:
+        file = next(file for file in opened.manifest("1").files if file.path == "model.npz")
+        assert read(opened, "1", file, offset=699_990) == FILES["model.npz"][699_990:]
+        with closing(opened.open_range("1", file, 7, 7)) as reader:
+            buffer = memoryview(bytearray(100))
+            assert bytes(buffer[: reader.readinto(buffer)]) == b"weights"
+
+
 def test_a_public_container_is_read_anonymously(blob_account: Account) -> None:
     container = blob_account.container(public=True)
     upload(container, "1", FILES)
     with store(blob_account, container, None, path="") as opened:
         manifest = opened.manifest("1")
-        assert b"".join(opened.read("1", manifest.files[1])) == FILES[manifest.files[1].path]
+        assert read(opened, "1", manifest.files[1]) == FILES[manifest.files[1].path]
 
 
 def test_a_private_container_refuses_anonymous_readers(blob_account: Account, container: ContainerClient) -> None:
@@ -108,7 +157,7 @@ def test_a_file_replaced_after_the_manifest_is_not_read(blob_account: Account, c
         file = next(file for file in manifest.files if file.path == "model.npz")
         container.upload_blob("digits/1/model.npz", b"WEIGHTS" * 100_000, overwrite=True)
         with pytest.raises(SourceError) as caught:
-            b"".join(opened.read("1", file))
+            read(opened, "1", file)
     assert (caught.value.reason, caught.value.transient) == (Reason.MODEL_CHANGED, True)
 
 
@@ -183,9 +232,9 @@ def refuse_to_resolve(*_: object, **__: object) -> None:
 
 
 def test_an_untrusted_authority_is_told_apart(blob_account: Account, container: ContainerClient) -> None:
-    opened = open_store(
-        source(blob_account, str(container.container_name)), {"accountKey": blob_account.key}, trust_bundle=None
-    )
+    without = replace(blob_account.network, trust_bundle=None)
+    reader = SecretValues({"accountKey": blob_account.key})
+    opened = open_store(source(blob_account, str(container.container_name)), reader, without)
     error = refused(opened, "1")
     assert (error.reason, error.transient) == (Reason.STORE_UNREACHABLE, True)
     assert "is not trusted" in error.message

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 import pytest
 from azure.storage.blob import BlobProperties
 
+from aiapp_models.credentials import Anonymous, SecretValues
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores import ModelStore, azure_blob, open_store
+from aiapp_models.stores.connection import Network
 
 SOURCE = {"azureBlob": {"account": "contosomodels", "container": "models", "path": "digits"}}
 SIGNATURE = "c2lnbmF0dXJlLXRoYXQtbm9ib2R5LW1heS1zZWU"
@@ -23,8 +25,8 @@ class Download:
     def __init__(self, content: bytes) -> None:
         self._content = content
 
-    def chunks(self) -> Iterator[bytes]:
-        yield self._content
+    def readall(self) -> bytes:
+        return self._content
 
 
 class Container:
@@ -55,7 +57,7 @@ def _properties(name: str, size: int) -> BlobProperties:
 def store_of(monkeypatch: pytest.MonkeyPatch, *names: str) -> ModelStore:
     blobs = {name: SUMS if name.endswith("SHA256SUMS") else WEIGHTS for name in names}
     monkeypatch.setattr(azure_blob, "ContainerClient", lambda *_, **__: Container(blobs))
-    return open_store(SOURCE, None, None)
+    return open_store(SOURCE, Anonymous(), Network())
 
 
 def test_version_10_is_not_version_1(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,8 +78,8 @@ def test_a_store_that_is_away_is_told_without_the_credentials(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", _refuse_to_resolve)
     caplog.set_level(logging.DEBUG)
-    credentials = {"sasToken": f"sv=2024-11-04&sp=rl&sig={SIGNATURE}"}
-    with open_store(SOURCE, credentials, None) as store, pytest.raises(SourceError) as caught:
+    credentials = SecretValues({"sasToken": f"sv=2024-11-04&sp=rl&sig={SIGNATURE}"})
+    with open_store(SOURCE, credentials, Network()) as store, pytest.raises(SourceError) as caught:
         store.manifest("1")
     assert caught.value.reason is Reason.STORE_UNREACHABLE
     assert "contosomodels.blob.core.windows.net" in caught.value.message

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from aiapp_models.addresses import NetworkRules
+from aiapp_models.credentials import Anonymous
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores import azure_blob, open_store
-from aiapp_models.stores.connection import tls_context
+from aiapp_models.stores.connection import Network, tls_context
 from cluster.certificates import CertificateAuthority
 from stand_ins.azurite import free_port, lead_names_to
 
@@ -48,7 +50,8 @@ def store_that(answer: Answer, directory: Path) -> Iterator[tuple[int, Path]]:
 
 def manifest_refused(port: int, trust: Path | None) -> SourceError:
     source = {"azureBlob": {"account": "contosomodels", "container": "models"}}
-    with pytest.MonkeyPatch.context() as patch, open_store(source, None, trust) as opened:
+    network = Network(trust, NetworkRules.parse(HOST, ""))
+    with pytest.MonkeyPatch.context() as patch, open_store(source, Anonymous(), network) as opened:
         lead_names_to(patch, port)
         with pytest.raises(SourceError) as caught:
             opened.manifest("1")

@@ -102,7 +102,7 @@ class AIAppStatus(ApiModel):
     """The release that serves."""
     candidate: ReleaseStatus | None = None
     """The release that is on its way to serve; absent when there is none."""
-    last_handled_actions: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=16)] | None = (
+    last_handled_actions: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=16)] | None = (
         None
     )
     """The annotations aiapp.dev/ACTION that were acted on, or ignored, by action: each with its value."""

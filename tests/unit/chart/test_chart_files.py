@@ -154,7 +154,7 @@ def test_tokens_are_for_the_audience_of_the_contract_alone() -> None:
 def test_alerts_ask_for_metrics_that_the_operator_has() -> None:
     expressions = re.findall(r"expr: (\w+)", TEMPLATES["alerts.yaml"])
     assert expressions == ["aiapp_source_drifted", "aiapp_stream_staleness_seconds"]
-    source = (CHART.parents[1] / "operator/aiapp_operator/metrics.py").read_text()
+    source = "".join(path.read_text() for path in (CHART.parents[1] / "operator/aiapp_operator").glob("*.py"))
     assert [name for name in expressions if f'"{name}"' not in source] == []
 
 

@@ -68,8 +68,8 @@ def test_an_unknown_digest_is_left_out_and_not_written_as_empty() -> None:
 
 
 def test_a_store_that_the_administrator_listed_may_be_asked_by_pods_too() -> None:
-    networks = {"listed_endpoints": "http://minio.storage.svc:9000", "cluster_networks": "10.244.0.0/16"}
-    (fetch,) = pod_spec(settings=replace(SETTINGS, **networks))["initContainers"]
+    listed = replace(SETTINGS, listed_endpoints="http://minio.storage.svc:9000", cluster_networks="10.244.0.0/16")
+    (fetch,) = pod_spec(settings=listed)["initContainers"]
     env = {variable["name"]: variable["value"] for variable in fetch["env"]}
     assert env[contract.ENV_LISTED_ENDPOINTS] == "http://minio.storage.svc:9000"
     assert env[contract.ENV_CLUSTER_NETWORKS] == "10.244.0.0/16"
@@ -90,8 +90,12 @@ def test_a_node_is_chosen_that_has_room_for_the_model(size: int, request_: str |
 
 
 def test_all_names_that_the_pod_gets_are_those_of_the_contract() -> None:
-    networks = {"listed_endpoints": "*.corp.example", "cluster_networks": "10.0.0.0/8"}
-    settings = replace(SETTINGS, trust_config_map="aiapp-trust", **networks)
+    settings = replace(
+        SETTINGS,
+        trust_config_map="aiapp-trust",
+        listed_endpoints="*.corp.example",
+        cluster_networks="10.0.0.0/8",
+    )
     pods = [pod_spec(source, settings) for source in (MODEL_SOURCE, BY_IDENTITY)]
     containers = [container for pod in pods for container in pod["initContainers"] + pod["containers"]]
     names = {variable["name"] for container in containers for variable in container["env"]}

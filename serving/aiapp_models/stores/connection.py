@@ -13,6 +13,8 @@ import urllib3.exceptions
 from aiapp_models.addresses import NetworkRules
 from aiapp_models.errors import Reason, SourceError
 
+DEFAULT_AUTHORITY: Final = "https://login.microsoftonline.com"
+"""Microsoft Entra ID of the public cloud."""
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 10
 """Longest silence between two packets; an object store answers in well under a second."""
@@ -47,7 +49,7 @@ class Network:
 
     trust_bundle: Path | None = None
     rules: NetworkRules = field(default_factory=NetworkRules)
-    authority: str = "https://login.microsoftonline.com"
+    authority: str = DEFAULT_AUTHORITY
 
 
 class DeadlineContext(ssl.SSLContext):

@@ -58,7 +58,10 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 @dataclass
 class Behaviour:
-    """What the registry does; `seen` are the requests that it got, `good` the tokens that it takes."""
+    """What the registry does.
+
+    seen: the requests that it got; shown: what they had as Authorization; good: the tokens that it takes.
+    """
 
     scheme: str = "anonymous"  # or basic, bearer
     realm: Callable[[web.Request], str] = lambda request: f"{request.scheme}://{request.host}/token"
@@ -77,6 +80,7 @@ class Behaviour:
     page: int = 1000
     link: Callable[[web.Request], str] | None = None
     seen: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
     good: set[str] = field(default_factory=set)
     given: int = 0
 
@@ -123,6 +127,7 @@ class _Handlers:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         behaviour = self._behaviour
         behaviour.seen.append(f"{request.method} {request.path_qs}")
+        behaviour.shown.append(request.headers.get("Authorization", ""))
         if behaviour.location:
             return web.Response(status=307, headers={"Location": behaviour.location})
         if not _allowed(request.headers.get("Authorization", ""), behaviour):

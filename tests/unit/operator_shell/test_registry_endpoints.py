@@ -5,6 +5,7 @@ import socket
 import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from aiapp_models.addresses import NetworkRules
@@ -12,7 +13,7 @@ from aiapp_models.stores.connection import Network
 from aiapp_operator.errors import OperatorError, Reason, TransientError, WaitingError
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.pull_secrets import Login
-from aiapp_operator.registry import Registry
+from aiapp_operator.registry import Registry, transport
 from aiapp_operator.registry.challenges import may_ask
 from unit.operator_shell.registry_server import DIGEST, HOST, PASSWORD, USER, Behaviour, Loopback, Names, serve
 
@@ -186,6 +187,14 @@ async def test_nobody_listening_is_transient(trust: tuple[Path, ssl.SSLContext])
     assert isinstance(error, TransientError)
     assert error.reason == Reason.REGISTRY_UNREACHABLE
     assert "refuses the connection" in error.message
+
+
+async def test_a_registry_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = await _failure(*_listed(None, silent.getsockname()[1]))
+    assert isinstance(error, TransientError)
+    assert "does not answer in time" in error.message
 
 
 async def test_an_untrusted_certificate_waits_for_the_administrator(trust: tuple[Path, ssl.SSLContext]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiapp_operator.errors import Reason, TransientError, WaitingError
 from aiapp_operator.pull_secrets import Login
 from aiapp_operator.registry.tokens import MAX_TOKEN_BYTES
-from unit.operator_shell.registry_server import DIGEST, HOST, IDENTITY_TOKEN, PASSWORD, USER, Behaviour, Loopback
+from unit.operator_shell.registry_server import ACR, DIGEST, HOST, IDENTITY_TOKEN, PASSWORD, USER, Behaviour, Loopback
 
 LOGIN = Login(USER, PASSWORD, "acr")
 WRONG = Login(USER, "hunter3", "old")
@@ -80,12 +80,12 @@ async def test_a_token_is_for_those_who_have_the_login(loopback: Loopback) -> No
 async def test_a_token_stays_at_the_registry_that_it_is_for(loopback: Loopback) -> None:
     """Even where another one names the same token service, service and scope."""
     ours, theirs = Behaviour(scheme="bearer"), Behaviour(scheme="bearer", realm=lambda _: f"https://{HOST}/token")
-    loopback.names.places["other.test"] = ("127.0.0.1", 0)
     await loopback.registry.digest(await loopback.start(ours), (LOGIN,))
-    other = await loopback.start(theirs, "contoso.azurecr.io")
+    other = await loopback.start(theirs, ACR)
     with pytest.raises(WaitingError):
         await loopback.registry.digest(other, (LOGIN,))
-    assert not ours.good & theirs.good
+    assert ours.shown == ["", "Bearer bearer-1"]
+    assert theirs.shown == ["", "Bearer bearer-2"]
 
 
 async def test_a_token_is_fetched_without_a_login_where_the_registry_gives_one(loopback: Loopback) -> None:

@@ -95,7 +95,8 @@ class _Resolver(AbstractResolver):
     def __init__(self, rules: NetworkRules, names: AbstractResolver) -> None:
         self._rules = rules
         self._names = names
-        self._proxies = {(proxy.hostname, proxy.port or 80) for proxy in map(urlsplit, getproxies().values())}
+        proxies = [urlsplit(getproxies().get(scheme, "")) for scheme in ("http", "https")]
+        self._proxies = {(proxy.hostname, proxy.port or 80) for proxy in proxies}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

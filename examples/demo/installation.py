@@ -130,6 +130,8 @@ def _values(cluster: Cluster, pushed: Images, apps: str) -> dict[str, Any]:
         "serving": {"image": {"repository": serving, "digest": serving_digest}},
         "secretNamespaces": [apps],
         "crds": {"keep": False},  # what the demo brings it takes away
+        # The demo's registry stands on a private address.
+        "sources": {"listedEndpoints": [cluster.registry.partition("/")[0]]},
     }
     if cluster.registry_credentials:
         values["imagePullSecrets"] = [{"name": PULL_SECRET}]

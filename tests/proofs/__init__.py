@@ -1,0 +1,1 @@
+"""Claims about the product, counted over all of their cases; `make test` runs a sample of each."""

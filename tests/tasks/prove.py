@@ -1,0 +1,24 @@
+"""`make prove NAME=...`: a claim of the README, counted. Without a name: which there are."""
+
+from collections.abc import Sequence
+
+from tasks.console import TaskError, run, say
+from tasks.environment import ensure_environment
+
+PROOFS = {
+    "corrupted_downloads": "10,000 downloads through a store that goes wrong: none is loaded but the right bytes",
+    "fetch_kills": "fetch killed at 200 points: never half a model, and the next fetch on the volume makes it whole",
+    "disk_full": "the disk full at every byte of a model: named, nothing left behind, a model that is there used",
+}
+
+
+def prove(arguments: Sequence[str]) -> int:
+    """Run one proof over its whole count; further arguments are the proof's own; return 0 if the count was whole."""
+    if not arguments or arguments[0].startswith("-"):
+        width = max(map(len, PROOFS))
+        say("\n".join(f"  make prove NAME={name:<{width}}  {text}" for name, text in PROOFS.items()))
+        return 0
+    name, *rest = arguments
+    if name not in PROOFS:
+        raise TaskError(f"there is no proof {name!r}; there are: {', '.join(PROOFS)}")
+    return run([ensure_environment("dev"), "-m", f"proofs.{name}", *rest])

@@ -11,10 +11,12 @@ import pytest
 
 from cluster import images
 from cluster.kubectl import PULL_SECRET, TRUST_CONFIG_MAP
+from cluster.network import REGISTRY_PORT, S3_PORT, TOKEN_REGISTRY_PORT
 from cluster.protocol import Cluster
 from cluster.toolchain import say
 from e2e.rig import ROOT, Deployed, Tenant
 
+PRIVATE_PORTS = (REGISTRY_PORT, TOKEN_REGISTRY_PORT, S3_PORT)
 APP_KINDS = ("one", "two", "crash", "hang")
 
 
@@ -86,7 +88,7 @@ def _values(cluster: Cluster, pushed: Pushed) -> dict[str, Any]:
         "serving": {"image": {"repository": fetch_repository, "digest": fetch_digest}},
         "crds": {"keep": False},
         "logging": {"format": "full"},
-        "sources": {"listedEndpoints": ["*.aiapp.test"]},
+        "sources": {"listedEndpoints": ["*.aiapp.test", *(f"*.aiapp.test:{port}" for port in PRIVATE_PORTS)]},
     }
     if cluster.registry_credentials:
         values["imagePullSecrets"] = [{"name": PULL_SECRET}]

@@ -94,6 +94,7 @@ def azurite(node: Path, program: Path, directory: Path, name: str = "contosomode
     port = free_port()
     command = [str(node), str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
     command += ["--cert", str(pair.certificate), "--key", str(pair.key), "--skipApiVersionCheck", "--disableTelemetry"]
+    command += ["--oauth", "basic"]  # reads issuer, audience and times of bearer tokens, and checks no signature
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{name}:{key}"}
     output = directory / "azurite.log"
     with (
@@ -109,12 +110,12 @@ def azurite(node: Path, program: Path, directory: Path, name: str = "contosomode
             process.terminate()
 
 
-def lead_names_to(patch: pytest.MonkeyPatch, port: int) -> None:
-    """Resolve the cloud's names to 127.0.0.1:port in this process, as the test cluster's DNS does."""
+def lead_names_to(patch: pytest.MonkeyPatch, port: int, ending: str = SUFFIX) -> None:
+    """Resolve names with this ending to 127.0.0.1:port in this process, as the test cluster's DNS does."""
     resolve = socket.getaddrinfo
 
     def stand_in(host: Any, service: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(host, str) and host.endswith(SUFFIX):
+        if isinstance(host, str) and host.endswith(ending):
             return resolve("127.0.0.1", port, *args, **kwargs)
         return resolve(host, service, *args, **kwargs)
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError, ServiceResponseError
-from azure.core.pipeline.transport import RequestsTransport
+from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline.transport import HttpResponse, RequestsTransport
 from azure.identity import ClientAssertionCredential, ClientSecretCredential
 
 from aiapp_models.addresses import parse_url
@@ -25,7 +26,7 @@ from aiapp_models.stores.entra_refusals import claims, error_number, identity_re
 from aiapp_models.stores.guarded import guarded_session, refuse_url
 
 TOKEN_SECONDS: Final = 30
-"""All of one token: discovery and retries included."""
+"""All of one token, discovery included."""
 
 # It logs what Entra ID says beside raising it; there it is in words and once.
 logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
@@ -49,12 +50,14 @@ class EntraIdentity:
             "transport": RequestsTransport(
                 session=session, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, use_env_settings=True
             ),
-            "retry_total": 1,
-            "retry_backoff_factor": 0.5,
+            "retry_total": 0,  # between tries it would wait for as long as an answer says
             "permit_redirects": False,
+            "raw_response_hook": self._remember,
         }
         self._one_at_a_time = threading.Lock()
         self._known: Mapping[str, str] = {}
+        self._status = 0
+        self._headers: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._who})"
@@ -71,19 +74,22 @@ class EntraIdentity:
                 raise self._unreachable(error) from None
         return AccessToken(answer.token, float(answer.expires_on))
 
+    def _remember(self, response: PipelineResponse[Any, HttpResponse]) -> None:
+        """Keep what a client secret's errors do not say."""
+        self._status, self._headers = response.http_response.status_code, response.http_response.headers
+
     def _refusal(self, error: ClientAuthenticationError) -> SourceError:
         cause = error.__cause__  # of a client secret's errors, whatever they are
         if isinstance(cause, SourceError):
             return cause
         if isinstance(cause, ServiceRequestError | ServiceResponseError):
             return self._unreachable(cause)
-        response, now = error.response, datetime.now(UTC)
-        headers: Mapping[str, str] = getattr(response, "headers", {})
-        if error.status_code is not None and (error.status_code == 429 or error.status_code >= 500):
-            words = f"{self._who}: {self._host} has trouble of its own (HTTP {error.status_code}); it is asked again"
-            wait = retry_after(headers, now)
+        now = datetime.now(UTC)
+        if self._status == 429 or self._status >= 500:
+            words = f"{self._who}: {self._host} has trouble of its own (HTTP {self._status}); it is asked again"
+            wait = retry_after(self._headers, now)
             return SourceError(Reason.STORE_UNREACHABLE, words, transient=True, retry_after=wait)
-        return identity_refusal(self._who, error_number(str(error)), self._known, clock_problem(headers, now))
+        return identity_refusal(self._who, error_number(str(error)), self._known, clock_problem(self._headers, now))
 
     def _unreachable(self, error: Exception) -> SourceError:
         words = f"{self._who}: {network_problem(error, self._host)}"

@@ -206,7 +206,7 @@ def _resolved(decision: Decision, image: ResolvedImage) -> str:
 
 
 def _followed(policy: Policy | None) -> str:
-    return f" (followed by {policy})" if policy else ""
+    return f" (the newest by {policy})" if policy else ""
 
 
 def _suspended(decision: Decision) -> str:

@@ -121,11 +121,13 @@ def matches(version: Version, policy: Policy) -> bool:
 def nothing_matches(where: str, names: Iterable[str], policy: Policy) -> Problem:
     """Return what to say of a listing of `where` in which nothing has a place."""
     listed = sorted(names)
-    shown = f"such as {', '.join(listed[-SHOWN:])}" if listed else "nothing at all"
-    fix = "correct the policy or the place, or push one that matches" if listed else "push or upload the first one"
-    words = f"{where} has nothing that {policy} takes: it lists {len(listed)} names, {shown}; {fix}"
-    if not listed:
-        words = f"{where} lists nothing that could be followed; {fix}"
+    words = f"{where} lists nothing that could be followed: push or upload a version, or correct the place in spec"
+    if listed:
+        shown = ", ".join(listed[-SHOWN:])
+        words = (
+            f"{where} has nothing that {policy} takes: it lists {len(listed)} names, such as {shown}; correct the policy "
+            "or the place in spec, or push one that matches"
+        )
     return Problem(Severity.WAITING, Reason.NO_MATCHING_VERSION, words)
 
 

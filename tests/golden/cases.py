@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
-from stand_ins.app_cluster import MODEL_SOURCE, SETTINGS, AppCluster, an_app, serving_cluster, without
+from aiapp_operator.state import Drift
+from stand_ins.app_cluster import MODEL_SOURCE, NOON, SETTINGS, AppCluster, an_app, serving_cluster, without
 from stand_ins.pod_status import ended
 
 IDENTITY: Final = {"workloadIdentity": {"clientID": "01234567-89ab-cdef-0123-456789abcdef"}}
@@ -100,6 +102,40 @@ def trust_bundle() -> AppCluster:
     return AppCluster(settings=replace(SETTINGS, trust_config_map="aiapp-trust"))
 
 
+def latest_model() -> AppCluster:
+    cluster = _following()
+    cluster.versions["42"] = NOON - timedelta(minutes=5)
+    return cluster
+
+
+def latest_image() -> AppCluster:
+    cluster = _following()
+    cluster.tags.append("1.5.0")
+    return cluster
+
+
+def latest_image_fails_and_a_newer_one_comes() -> AppCluster:
+    cluster = latest_image()
+    cluster.run()
+    cluster.let_one_pod_start(**ended(1, "ImportError: no module named digits"))
+    cluster.run()
+    cluster.tags.append("1.5.1")
+    return cluster
+
+
+def listing_empty() -> AppCluster:
+    cluster = _following()
+    cluster.versions = {}
+    return cluster
+
+
+def model_overwritten() -> AppCluster:
+    cluster = _following()
+    words = "SHA256SUMS of digits/41 has another content digest"
+    cluster.drifts = (Drift(1, "ContentChanged", words),)
+    return cluster
+
+
 CASES: Final[dict[str, Callable[[], AppCluster]]] = {
     case.__name__.replace("_", "-"): case
     for case in (
@@ -119,6 +155,11 @@ CASES: Final[dict[str, Callable[[], AppCluster]]] = {
         workload_identity,
         s3_store,
         volume_claim,
+        latest_model,
+        latest_image,
+        latest_image_fails_and_a_newer_one_comes,
+        listing_empty,
+        model_overwritten,
         model_in_the_image,
         trust_bundle,
     )
@@ -128,4 +169,13 @@ CASES: Final[dict[str, Callable[[], AppCluster]]] = {
 def _edited(**spec: object) -> AppCluster:
     cluster = serving_cluster()
     cluster.edit(**spec)
+    return cluster
+
+
+def _following() -> AppCluster:
+    spec = {"image": "contoso.azurecr.io/digits", "imagePolicy": {"type": "SemVer", "range": "1.x"}}
+    cluster = AppCluster(app=an_app(**spec, modelVersion=None))
+    cluster.tags, cluster.versions = ["1.4.1"], {"41": NOON - timedelta(days=1)}
+    cluster.run()
+    cluster.roll_out()
     return cluster

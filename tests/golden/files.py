@@ -6,6 +6,7 @@ and the cluster holds already is named and no more.
 
 from dataclasses import asdict
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from aiapp_operator.drift import stands
 from aiapp_operator.ledger import format_time
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
+    Drift,
     Identity,
     Manifest,
     ObjectId,
@@ -51,6 +53,7 @@ def read(case: str) -> tuple[Observed, Settings, datetime]:
             image=_answer(ResolvedImage, kept["sources"].get("image")),
             model=_answer(ResolvedModel, kept["sources"].get("model")),
         ),
+        drifts=tuple(Drift(**drift) for drift in kept.get("drifts", ())),
     )
     return observed, Settings(**kept["settings"]), datetime.fromisoformat(kept["now"])
 
@@ -76,6 +79,7 @@ def observed_content(observed: Observed, settings: Settings, now: datetime) -> M
         "settings": {name: getattr(settings, name) for name in ("fetch_image", "trust_config_map", "listed_endpoints")},
         "app": observed.app,
         "sources": {stream: _plain(answer) for stream, answer in sources.items() if answer},
+        **({"drifts": [asdict(drift) for drift in observed.drifts]} if observed.drifts else {}),
         "occupied": [list(child) for child in sorted(observed.occupied)],
         "revisions": list(revisions),
         "children": [_short(child, _templates(observed.revisions)) for child in observed.children.values()],
@@ -148,7 +152,7 @@ def _word(value: Any) -> Any:
         return format_time(value)
     if isinstance(value, Identity):
         return asdict(value)
-    return str(value) if isinstance(value, Severity) else value
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 def _answer(kind: type[ResolvedImage] | type[ResolvedModel], kept: Manifest | None) -> Any:

@@ -25,7 +25,6 @@ class Reason(StrEnum):
     SECRET_FORBIDDEN = "SecretForbidden"  # noqa: S105 - a reason; the operator may not read the Secret
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason
     SECRET_INVALID = "SecretInvalid"  # noqa: S105 - a reason; the Secret lacks the key or its content is broken
-    IDENTITY_MISSING = "IdentityMissing"  # no ServiceAccount, client ID or tenant for a workload identity
     IDENTITY_FORBIDDEN = "IdentityForbidden"  # the operator may not ask for a token of the ServiceAccount
     REFUSED = "Refused"  # API server, admission policy or webhook said no to a child
     QUOTA_EXCEEDED = "QuotaExceeded"  # a ResourceQuota said no to a child

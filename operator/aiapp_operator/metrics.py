@@ -1,10 +1,17 @@
 """What the operator counts of itself, served for Prometheus."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from aiapp_operator.conditions import SOURCE_DRIFTED
+from aiapp_operator.source_drift import WORST_FIRST as DRIFTS
+from aiapp_operator.state import Key, Manifest, Stream
+from aiapp_operator.status import stale_since
 
 RECONCILE_SECONDS = Histogram(
     "aiapp_reconcile_seconds",
@@ -15,14 +22,63 @@ RECONCILE_SECONDS = Histogram(
 SOURCE_REQUESTS = Counter(
     "aiapp_source_requests_total", "Questions to registries and model stores.", ["source", "outcome"]
 )
+POLLS = Counter("aiapp_source_polls_total", "Polls of followed sources.", ["source", "outcome"])
+VERIFICATIONS = Counter(
+    "aiapp_source_verifications_total", "Looks whether released bytes are still there.", ["source", "outcome"]
+)
 WRITES = Counter("aiapp_writes_total", "Writes to the API server.", ["kind", "verb"])
 QUEUE_DEPTH = Gauge("aiapp_queue_depth", "AIApps that wait for a worker.")
+FEEDS = Gauge("aiapp_feeds", "Questions that are asked again and again.")
 
 
-def serve(port: int, queue_depth: Callable[[], int]) -> None:
+class AppMetrics(Collector):
+    """What the status of each AIApp says, computed when it is asked for: an app that is gone has no series."""
+
+    def __init__(self) -> None:
+        self.statuses: Callable[[], Iterable[tuple[Key, Manifest]]] = tuple
+        self.clock: Callable[[], float] = time.time
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering asks for no status."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Return how long each stream has been waiting to serve its newest artifact, and what drifted."""
+        stale = GaugeMetricFamily(
+            "aiapp_stream_staleness_seconds",
+            "Age of the newest artifact of a stream that does not serve yet; 0: the newest serves.",
+            labels=["namespace", "name", "stream"],
+        )
+        drifted = GaugeMetricFamily(
+            "aiapp_source_drifted",
+            "1: bytes behind a release that serves, or served before it, changed or went.",
+            labels=["namespace", "name", "reason"],
+        )
+        for key, status in self.statuses():
+            since = stale_since(status)
+            for stream in Stream:
+                age = self.clock() - since[stream].timestamp() if stream in since else 0.0
+                stale.add_metric([*key, stream.value.lower()], max(0.0, age))
+            reason = _drift(status)
+            for each in DRIFTS:
+                drifted.add_metric([*key, each], float(each == reason))
+        yield stale
+        yield drifted
+
+
+APPS = AppMetrics()
+REGISTRY.register(APPS)
+
+
+def serve(port: int) -> None:
     """Answer /metrics on all addresses of the pod, in a thread of its own."""
-    QUEUE_DEPTH.set_function(queue_depth)
     start_http_server(port)
+
+
+def _drift(status: Manifest) -> str:
+    conditions = status.get("conditions") or ()
+    true = [each["reason"] for each in conditions if each["type"] == SOURCE_DRIFTED and each["status"] == "True"]
+    return true[0] if true else ""
 
 
 @contextmanager

@@ -1,69 +1,103 @@
 """What there is: the view, the app's records and, where the plan needs to know, the sources; one frozen Observed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, NamedTuple
 
 from aiapp_models.contract import LABEL_INSTANCE, LABEL_MANAGED_BY, MANAGED_BY
-from aiapp_operator import releases
-from aiapp_operator.api.v1alpha1 import KIND
+from aiapp_models.errors import Reason as ModelReason
+from aiapp_operator import actions, findings, ledger, questions, releases
+from aiapp_operator.api.v1alpha1 import KIND, AIApp
 from aiapp_operator.children import expected
 from aiapp_operator.errors import NotFoundError
 from aiapp_operator.kube import Kube
 from aiapp_operator.ledger import controller
 from aiapp_operator.patience import Patience
 from aiapp_operator.sources import Sources
-from aiapp_operator.state import Key, Manifest, ObjectId, Observed, Stream
+from aiapp_operator.state import Key, Manifest, ObjectId, Observed, Problem, Severity, Stream
 from aiapp_operator.state import Sources as Answers
+from aiapp_operator.streams import Streams
 from aiapp_operator.view import View
 
-A = TypeVar("A")
+
+class Pending(NamedTuple):
+    """What is still to be asked; followed: by a feed. fresh: somebody wants an answer of now, not one that was kept."""
+
+    app: AIApp
+    streams: tuple[Stream, ...]
+    followed: frozenset[Stream]
+    fresh: bool
 
 
 class Observer:
     """Looks at one app; its children and pods come from the view alone, unless one that is needed is not there."""
 
-    def __init__(self, view: View, kube: Kube, sources: Sources, patience: Patience) -> None:
+    def __init__(self, view: View, kube: Kube, sources: Sources, streams: Streams, patience: Patience) -> None:
         self._view = view
         self._kube = kube
         self._sources = sources
+        self._streams = streams
         self._patience = patience
 
-    async def look(self, app: Manifest, now: datetime) -> tuple[Observed, Sequence[Stream]]:
-        """Return what the cluster holds for the app, with answers that are still good, and the sources to ask."""
+    def forget(self, key: Key) -> None:
+        """Forget an app that is gone."""
+        self._streams.forget(key)
+
+    async def look(self, app: Manifest, now: datetime) -> tuple[Observed, Pending | None]:
+        """Return what the cluster holds for the app, with answers that are still good, and what is to be asked."""
         found, records = await self._objects(app), await self._revisions(app)
         ours = {child: manifest for child, manifest in found.items() if _is_ours(manifest, app)}
         leaving = [manifest for manifest in (*found.values(), *records) if _was_of_a_predecessor(manifest, app)]
-        uid = app["metadata"]["uid"]
         observed = Observed(
             app=app,
             children=ours,
             pods=self._view.pods(key_of(app)),
-            revisions=tuple(record for record in records if controller(record).get("uid", uid) == uid),
+            revisions=records,
             occupied=frozenset(found.keys() - ours.keys()),
             leaving=frozenset(ObjectId(manifest["kind"], manifest["metadata"]["name"]) for manifest in leaving),
         )
-        if leaving:
-            return observed, ()
-        questions = releases.unresolved(app, observed.children, observed.revisions, observed.pods)
-        wanted = [stream for stream, ask in zip(Stream, questions, strict=True) if ask]
-        kept = {s: answer for s in wanted if (answer := self._patience.kept(key_of(app), s, _asked_for(app), now))}
-        answers = Answers(image=kept.get(Stream.IMAGE), model=kept.get(Stream.MODEL))
-        return replace(observed, sources=answers), [stream for stream in wanted if stream not in kept]
+        parsed = findings.read_spec(app)
+        if leaving or isinstance(parsed, Problem):
+            self._streams.forget(key_of(app))
+            return observed, None
+        return self._remembered(observed, parsed, now)
 
-    async def ask(self, observed: Observed, questions: Sequence[Stream]) -> Observed:
-        """Return what was observed with the answers to these questions, which are asked at the same time."""
-        app = observed.app
-        image, model = await asyncio.gather(
-            self._sources.image(app) if Stream.IMAGE in questions else _kept(observed.sources.image),
-            self._sources.model(app) if Stream.MODEL in questions else _kept(observed.sources.model),
-        )
-        answers = {Stream.IMAGE: image, Stream.MODEL: model}
-        for stream in questions:
-            self._patience.note(key_of(app), stream, _asked_for(app), answers[stream])
-        return replace(observed, sources=Answers(image, model))
+    async def ask(self, observed: Observed, pending: Pending) -> Observed:
+        """Return what was observed with the answers that were missing, which are asked for at the same time."""
+        answers = await asyncio.gather(*(self._answer(observed, pending, stream) for stream in pending.streams))
+        return _with_answers(observed, dict(zip(pending.streams, answers, strict=True)))
+
+    def _remembered(self, observed: Observed, app: AIApp, now: datetime) -> tuple[Observed, Pending | None]:
+        """Return the answers that are there without a question: those of feeds, and those too fresh to ask again."""
+        key, record = key_of(observed.app), ledger.read(observed.app, observed.children, observed.revisions)
+        asked = releases.unresolved(observed.app, observed.children, observed.revisions, observed.pods)
+        wanted = [stream for stream, ask in zip(Stream, asked, strict=True) if ask]
+        answers: dict[Stream, Any] = {s: wait for s in wanted if (wait := _account_to_come(observed, app, s))}
+        rest = [stream for stream in wanted if stream not in answers]
+        policies = {stream: policy for stream, policy in releases.demand(app).follows.items() if stream in rest}
+        start = releases.base(record, findings.deployment_of(observed), observed.pods)
+        again = record.current is not None and start is not record.current
+        self._streams.follow(app, policies, releases.to_verify(record), again=again)
+        fresh = any(action.name == actions.RECONCILE for action in actions.due(observed.app, now))
+        if fresh:
+            self._streams.poll_now(key)
+        else:
+            asked_for = _asked_for(observed.app)
+            answers |= {s: self._patience.kept(key, s, asked_for, now) for s in rest if s not in policies}
+            answers |= {stream: self._streams.known(key, stream) for stream in policies}
+        missing = tuple(stream for stream in wanted if answers.get(stream) is None)
+        observed = _with_answers(replace(observed, drifts=self._streams.drifts(key)), answers)
+        return observed, Pending(app, missing, frozenset(policies), fresh) if missing else None
+
+    async def _answer(self, observed: Observed, pending: Pending, stream: Stream) -> Any:
+        key, app = key_of(observed.app), pending.app
+        if stream in pending.followed:
+            return await self._streams.answer(key, stream, fresh=pending.fresh)
+        answer = await (self._sources.image(app) if stream is Stream.IMAGE else self._sources.model(app))
+        self._patience.note(key, stream, _asked_for(observed.app), answer)
+        return answer
 
     async def _objects(self, app: Manifest) -> dict[ObjectId, Manifest]:
         key = key_of(app)
@@ -90,12 +124,30 @@ def key_of(app: Manifest) -> Key:
     return Key(app["metadata"]["namespace"], app["metadata"]["name"])
 
 
-async def _kept(answer: A) -> A:
-    return answer
-
-
 def _asked_for(app: Manifest) -> tuple[str, int]:
     return app["metadata"]["uid"], app["metadata"]["generation"]
+
+
+def _with_answers(observed: Observed, answers: Mapping[Stream, Any]) -> Observed:
+    kept = observed.sources
+    sources = Answers(answers.get(Stream.IMAGE) or kept.image, answers.get(Stream.MODEL) or kept.model)
+    return replace(observed, sources=sources)
+
+
+def _account_to_come(observed: Observed, app: AIApp, stream: Stream) -> Problem | None:
+    """A source that is asked as the app's own ServiceAccount has to wait for this run to make it."""
+    account = ObjectId("ServiceAccount", app.metadata.name)
+    if app.spec.service_account_name or account in observed.children or account in observed.occupied:
+        return None
+    if stream is Stream.IMAGE:
+        image = questions.image(app)
+        # A registry may let everybody pull, so only an identity that the spec names is waited for.
+        waits = image.account is not None and bool(image.account.client_id) and not image.reference.digest
+    else:
+        model = questions.model(app)
+        waits = model is not None and model.account is not None
+    words = f"ServiceAccount {account.name} is made first; then the {stream.value.lower()}'s source is asked as it"
+    return Problem(Severity.TRANSIENT, ModelReason.IDENTITY_MISSING, words) if waits else None
 
 
 def _is_ours(manifest: Manifest, app: Manifest) -> bool:

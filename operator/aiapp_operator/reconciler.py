@@ -56,10 +56,10 @@ class Reconciler:
             return await self._reconcile(key, app)
 
     async def _reconcile(self, key: Key, app: Manifest) -> float | None:
-        observed, questions = await self._observer.look(app, self._clock())
-        if questions:
+        observed, pending = await self._observer.look(app, self._clock())
+        if pending:
             observed = await self._acknowledge(observed)
-            observed = await self._observer.ask(observed, questions)
+            observed = await self._observer.ask(observed, pending)
         now = self._clock()
         plan = planning.plan(observed, self._settings, now)
         refusals = await self._actor.carry_out(plan, observed, now)
@@ -77,6 +77,7 @@ class Reconciler:
         return replace(observed, app=await self._actor.write_status(observed.app, status))
 
     def _forget(self, key: Key) -> None:
+        self._observer.forget(key)
         self._patience.forget(key)
         self._actor.forget(key)
 

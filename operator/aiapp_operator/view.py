@@ -54,6 +54,11 @@ class View:
         places = sorted(place for place in self._places.get(key, ()) if place.kind == POD_KIND)
         return tuple(self._objects[place].manifest for place in places)
 
+    def statuses(self) -> list[tuple[Key, Manifest]]:
+        """Return the status of every AIApp; may be called by another thread, which sees all of one moment."""
+        seen = list(self._objects.items())  # in one step of the interpreter
+        return [(each.key, each.manifest.get("status") or {}) for place, each in seen if place.kind == APP_KIND]
+
     def version(self, place: Place) -> str | None:
         """Return the resourceVersion seen last, or None."""
         seen = self._objects.get(place)

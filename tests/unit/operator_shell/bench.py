@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiapp_operator.act import Actor
+from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.observe import Observer
 from aiapp_operator.patience import Patience
 from aiapp_operator.reconciler import Reconciler
@@ -11,6 +12,7 @@ from aiapp_operator.settings import Settings
 from aiapp_operator.sources import Sources
 from aiapp_operator.state import Key, Manifest, Problem, ResolvedImage, ResolvedModel, Severity
 from aiapp_operator.view import View
+from unit.operator_shell.followed import Followed
 from unit.operator_shell.memory_api import MemoryApi
 
 KEY = Key("vision", "digits")
@@ -26,14 +28,14 @@ class ScriptedSources(Sources):
         self.asked: list[str] = []
         self.problem: Problem | None = None
 
-    async def image(self, app: Manifest) -> ResolvedImage | Problem:
+    async def image(self, app: AIApp) -> ResolvedImage | Problem:
         self.asked.append("image")
         self._api.requests.append(("ASK", "registry"))
-        return self.problem or ResolvedImage(app["spec"]["image"], "sha256:" + "1f" * 32)
+        return self.problem or ResolvedImage(app.spec.image, "sha256:" + "1f" * 32)
 
-    async def model(self, app: Manifest) -> ResolvedModel | Problem:
+    async def model(self, app: AIApp) -> ResolvedModel | Problem:
         self.asked.append("model")
-        version = app["spec"]["modelVersion"]
+        version = app.spec.model_version or ""
         return ResolvedModel(version, "sha256:" + "2e" * 32, 1024, datetime(2026, 11, 1, tzinfo=UTC))
 
 
@@ -44,7 +46,8 @@ class Bench:
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.api, self.view = MemoryApi(), View()
         self.sources, patience = ScriptedSources(self.api), Patience()
-        self.observer = Observer(self.view, self.api, self.sources, patience)
+        self.followed = Followed(self.api)
+        self.observer = Observer(self.view, self.api, self.sources, self.followed.streams, patience)
         self.reconciler = Reconciler(
             self.view,
             self.observer,

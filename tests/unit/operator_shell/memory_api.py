@@ -73,6 +73,10 @@ class MemoryApi(Kube):
         return deepcopy(self._act(method, path, deepcopy(body or {})))
 
     def _act(self, method: str, path: str, body: Manifest) -> Manifest:
+        if method == "POST" and path.endswith("/token"):
+            if path.removesuffix("/token") not in self.objects:
+                raise refusal(404, {"message": f"{path} not found"}, path)
+            return {**body, "status": {"token": f"token-{len(self.requests)}"}}
         if method == "POST":
             return self._create(f"{path}/{body['metadata']['name']}", body)
         live = self.objects.get(path.removesuffix("/status"))

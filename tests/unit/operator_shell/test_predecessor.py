@@ -2,6 +2,7 @@
 
 import pytest
 
+from aiapp_operator import ledger
 from aiapp_operator.kube import RESOURCES
 from unit.operator_shell.bench import KEY, Bench
 
@@ -44,4 +45,4 @@ async def test_a_record_of_another_controller_is_no_record_of_the_app(settled: B
     record["metadata"]["ownerReferences"] = [{"kind": "Other", "name": "x", "uid": "other", "controller": True}]
     settled.api.put(record)
     observed, _ = await settled.observer.look(settled.api.of("AIApp"), settled.now)
-    assert observed.revisions == ()
+    assert ledger.read(observed.app, observed.children, observed.revisions).releases == ()

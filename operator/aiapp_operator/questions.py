@@ -1,0 +1,138 @@
+"""What is asked of a registry or a model store, and as whom. Pure.
+
+Equal questions have one answer. The namespace is a part of each, so that nothing that one namespace may read is shown
+to another.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from aiapp_operator import following
+from aiapp_operator.api.model_source import ModelSource
+from aiapp_operator.api.v1alpha1 import AIApp
+from aiapp_operator.following import Policy
+from aiapp_operator.image_reference import ImageReference
+from aiapp_operator.ledger import Release
+from aiapp_operator.state import Key, Manifest
+
+AZURE_REGISTRIES: Final = (".azurecr.io", ".azurecr.cn", ".azurecr.us")
+"""The only registries that take a token of Microsoft Entra ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A ServiceAccount and what the spec says of the identity that trusts it; empty: its annotations say it."""
+
+    namespace: str
+    name: str
+    client_id: str = ""
+    tenant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuestion:
+    """An image in a registry.
+
+    reference: without tag and digest, all tags of the repository are meant.
+    account: who asks a registry that takes identities, where no pull secret is named.
+    """
+
+    namespace: str
+    reference: ImageReference
+    pull_secrets: tuple[str, ...]
+    account: Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQuestion:
+    """A folder of model versions in a store.
+
+    source: JSON of `spec.modelSource` without its credentials.
+    secret: name of the Secret that it is read with; empty: there is none.
+    account: who reads it where that is a workload identity.
+    """
+
+    namespace: str
+    source: str
+    secret: str = ""
+    account: Account | None = None
+
+
+class Follow(NamedTuple):
+    """What somebody wants of a listing.
+
+    again: what is chosen is looked at in every poll, as it does not start and may be repaired under its name.
+    """
+
+    policy: Policy
+    again: bool = False
+
+
+class Found(NamedTuple):
+    """What a look at released bytes found; empty: they are as they were."""
+
+    reason: str = ""
+    message: str = ""
+
+
+def image(app: AIApp) -> ImageQuestion:
+    """Return what spec.image asks for: one image, or where the policy chooses a tag, all of a repository."""
+    policy = following.image_policy(app)
+    reference = ImageReference.parse(app.spec.image, bare=policy is not None and policy.type != following.TAG)
+    secrets = tuple(secret.name for secret in app.spec.image_pull_secrets)
+    source = app.spec.model_source
+    return _image(_key(app), reference, secrets, _account(_key(app), app.spec.service_account_name, source))
+
+
+def model(app: AIApp) -> ModelQuestion | None:
+    """Return what spec.modelSource asks for; None: the image brings its model, or a volume has it."""
+    return _model(_key(app), app.spec.service_account_name, app.spec.model_source)
+
+
+def image_of(key: Key, release: Release) -> ImageQuestion:
+    """Return the question for the image that a release runs, by its digest."""
+    config, image = release.inputs.config, release.inputs.image
+    parsed = ImageReference.parse(image.ref)
+    secrets = tuple(secret["name"] for secret in config.get("imagePullSecrets", ()))
+    account = _account(key, config.get("serviceAccountName"), _source(config))
+    return _image(key, ImageReference(parsed.registry, parsed.path, None, image.digest), secrets, account)
+
+
+def model_of(key: Key, release: Release) -> ModelQuestion | None:
+    """Return the question for the model that a release runs; None: there is none to ask for."""
+    return _model(key, release.inputs.config.get("serviceAccountName"), _source(release.inputs.config))
+
+
+def _key(app: AIApp) -> Key:
+    return Key(app.metadata.namespace, app.metadata.name)
+
+
+def _source(config: Manifest) -> ModelSource | None:
+    kept = config.get("modelSource")
+    return ModelSource.model_validate(kept) if kept else None
+
+
+def _image(key: Key, reference: ImageReference, secrets: tuple[str, ...], account: Account) -> ImageQuestion:
+    # By no account where none is needed: it would keep apps from sharing one question.
+    asks = not secrets and reference.registry.lower().endswith(AZURE_REGISTRIES)
+    return ImageQuestion(key.namespace, reference, secrets, account if asks else None)
+
+
+def _model(key: Key, account: str | None, source: ModelSource | None) -> ModelQuestion | None:
+    if source is None or source.persistent_volume_claim:
+        return None
+    given = source.credentials
+    place = source.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"credentials"})
+    return ModelQuestion(
+        key.namespace,
+        json.dumps(place, sort_keys=True),
+        given.secret_ref.name if given and given.secret_ref else "",
+        _account(key, account, source) if source.identity else None,
+    )
+
+
+def _account(key: Key, name: str | None, source: ModelSource | None) -> Account:
+    spec = source.identity if source else None
+    client, tenant = (spec.client_id, spec.tenant_id) if spec else ("", "")
+    return Account(key.namespace, name or key.name, client, tenant)

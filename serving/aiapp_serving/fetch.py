@@ -8,25 +8,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final, NoReturn
 
 from aiapp_models.errors import Reason, SourceError
-from aiapp_models.manifest import ModelFile, ModelManifest, cut
+from aiapp_models.manifest import cut
 from aiapp_models.stores import ModelStore, open_store
 from aiapp_serving import model_folder
+from aiapp_serving.download import download
 from aiapp_serving.fetch_settings import FetchSettings
 from aiapp_serving.model_folder import mebibytes
+from aiapp_serving.progress import Report
 from aiapp_serving.termination import leave_last_word
 
 EXIT_REFUSED: Final = 1
 EXIT_TRY_AGAIN: Final = 75
-PROGRESS_SECONDS: Final = 5.0
 TRIES: Final = 2
-"""Of a file and of the manifest; further tries are kubelet's, with its back-off."""
-
-Report = Callable[[str], None]
+"""Of the manifest, where a file was replaced meanwhile; further tries are kubelet's, with its back-off."""
 
 
 def main() -> int:
@@ -54,7 +51,7 @@ def fetch(settings: FetchSettings, store: ModelStore, report: Report) -> None:
     volume = target.parent
     with model_folder.disk_errors_in_words(volume):
         model_folder.remove_leftovers(volume)
-        if model_folder.holds(target, settings.digest):
+        if settings.digest and model_folder.holds(target, settings.digest):
             report(f"{target} already holds {settings.digest}")
             return
         model_folder.remove_tree(target)
@@ -76,7 +73,7 @@ def say(line: str) -> None:
 def _fetch_once(settings: FetchSettings, store: ModelStore, report: Report) -> None:
     manifest = store.manifest(settings.version)
     where = store.locate(settings.version)
-    if manifest.digest != settings.digest:
+    if settings.digest not in {manifest.digest, ""}:  # empty: of a claim, which the operator cannot read
         problem = f"{where}: the release is of {settings.digest}, SHA256SUMS now gives {manifest.digest}"
         raise SourceError(Reason.MODEL_CHANGED, f"{problem}; upload each version under a name of its own")
     volume = settings.model_dir.parent
@@ -85,61 +82,10 @@ def _fetch_once(settings: FetchSettings, store: ModelStore, report: Report) -> N
     for path in manifest.unlisted[:10]:
         report(f"{cut(path)} is not in SHA256SUMS and is left out")
     started = time.monotonic()
-    progress = _Progress(manifest, report)
     with model_folder.staging_folder(volume) as staging:
-        for file in manifest.files:
-            _download(store, settings.version, file, staging, progress)
+        download(store, manifest, staging, report)
         model_folder.publish(staging, settings.model_dir, manifest)
     report(f"{settings.model_dir} is complete after {time.monotonic() - started:.1f} s")
-
-
-def _download(store: ModelStore, version: str, file: ModelFile, staging: Path, progress: "_Progress") -> None:
-    """Download one file; a failed one is tried once more, from its beginning."""
-    for attempt in range(1, TRIES + 1):
-        try:
-            pieces = _exactly(file, progress.count(store.read(version, file)), store.locate(version, file.path))
-            got = model_folder.write_file(staging, file.path, pieces)
-            if got == file.sha256:
-                return
-            problem = f"{store.locate(version, file.path)}: expected sha256:{file.sha256}, got sha256:{got}"
-            raise SourceError(Reason.MODEL_CORRUPT, f"{problem}; upload the version again under a new name")
-        except SourceError as error:
-            if attempt == TRIES or error.reason not in {Reason.MODEL_CORRUPT, Reason.STORE_UNREACHABLE}:
-                raise
-            progress.report(f"{error}; reading it again")
-            (staging / file.path).unlink(missing_ok=True)
-
-
-def _exactly(file: ModelFile, pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
-    """Pass the pieces on, as many bytes as the manifest says and not one more or less."""
-    size = 0
-    for piece in pieces:
-        size += len(piece)
-        if size > file.size:
-            break
-        yield piece
-    if size != file.size:
-        problem = f"{where}: {'more' if size > file.size else size} of {file.size} bytes came"
-        raise SourceError(Reason.MODEL_CORRUPT, f"{problem}; upload the version again under a new name")
-
-
-class _Progress:
-    """Says now and then how far the download is."""
-
-    def __init__(self, manifest: ModelManifest, report: Report) -> None:
-        self.report = report
-        self._total = manifest.size_bytes
-        self._done = 0
-        self._next = time.monotonic() + PROGRESS_SECONDS
-
-    def count(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Pass pieces on, counting them."""
-        for piece in pieces:
-            self._done += len(piece)
-            if time.monotonic() >= self._next:
-                self._next = time.monotonic() + PROGRESS_SECONDS
-                self.report(f"{mebibytes(self._done)} of {mebibytes(self._total)}")
-            yield piece
 
 
 def _stop(*_: object) -> NoReturn:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -68,28 +68,53 @@ def staging_folder(volume: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_file(folder: Path, path: str, pieces: Iterable[bytes]) -> str:
-    """Write a new file below `folder` and to the disk; return the sha256 of what was written.
+def create_file(folder: Path, path: str, size: int) -> None:
+    """Make a new file of `size` bytes below `folder`, all of it a hole.
 
-    Nothing that exists is opened and no link is followed; the file can be read by all and written by nobody.
+    Nothing that exists is opened and no link is followed.
     """
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    digest = hashlib.sha256()
-    with os.fdopen(os.open(target, flags, 0o444), "wb") as file:
-        for piece in pieces:
-            digest.update(piece)
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    return digest.hexdigest()
+    with opened(folder, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+        os.ftruncate(descriptor, size)
+
+
+@contextmanager
+def opened(folder: Path, path: str, flags: int) -> Iterator[int]:
+    """Open a file below `folder` itself, never through a link."""
+    descriptor = os.open(folder / path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def reserve(descriptor: int, offset: int, length: int) -> None:
+    """Take the disk for a part of a file before its bytes are asked for: a full disk shows here, not half-way."""
+    if length:
+        os.posix_fallocate(descriptor, offset, length)
+
+
+def write_at(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` at `offset`."""
+    while data:
+        count = os.pwrite(descriptor, data, offset)
+        data, offset = data[count:], offset + count
+
+
+def complete_file(descriptor: int) -> None:
+    """Make a file one that all can read and nobody can write, and have it on the disk."""
+    os.fchmod(descriptor, 0o444)
+    os.fsync(descriptor)
 
 
 def publish(folder: Path, target: Path, manifest: ModelManifest) -> None:
     """Complete `folder` with its SHA256SUMS and move it to `target`, which survives a power cut from then on."""
-    lines = [SumLine(file.sha256, file.path) for file in manifest.files]
-    write_file(folder, SHA256SUMS, [render_sums(lines)])
+    sums = render_sums(SumLine(file.sha256, file.path) for file in manifest.files)
+    create_file(folder, SHA256SUMS, len(sums))
+    with opened(folder, SHA256SUMS, os.O_WRONLY) as descriptor:
+        write_at(descriptor, memoryview(sums), 0)
+        complete_file(descriptor)
     folder.chmod(0o755)
     for parent, _, _ in os.walk(folder):
         _sync_folder(Path(parent))

@@ -8,13 +8,13 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from aiapp_models.addresses import Endpoint, parse_url
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores.connection import CONNECT_SECONDS, READ_SECONDS, Network, network_problem, tls_context
+from aiapp_models.stores.guarded import open_connection, refuse_url
 
 SLOWEST_BYTES_PER_SECOND: Final = 64 * 1024
 """A range that comes more slowly counts as broken: 1 GiB over one such connection would take four hours."""
@@ -38,18 +38,6 @@ class HttpRefusal(Exception):  # noqa: N818 - an answer, which each store puts i
         self.code = code
         self.headers = headers
 
-    def retry_after(self, now: datetime) -> float | None:
-        """Return the seconds that the server asks to be left alone for, None if it names none."""
-        value = self.headers.get("retry-after", "")
-        if value.isascii() and value.isdigit():
-            return float(value[:9])
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - now).total_seconds())
-
 
 class RangeClient:
     """Opens ranges from several threads at once; a connection whose range was read to its end is used again."""
@@ -57,7 +45,7 @@ class RangeClient:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._tls = tls_context(network.trust_bundle)
-        self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
+        self._idle: dict[Endpoint, list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -75,51 +63,45 @@ class RangeClient:
             HttpRefusal: any answer but 206 with this range, or 200 with a whole file of this length.
             SourceError: StoreUnreachable, or what the network rules say about the address.
         """
-        parts = urlsplit(url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        refuse_url(self._network.rules, url, where)
+        endpoint, parts = parse_url(url), urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         wanted = {**headers, "Range": f"bytes={offset}-{offset + length - 1}"}
         try:
-            connection, response = self._ask((parts.scheme, parts.netloc), target or "/", wanted)
+            connection, response = self._ask(endpoint, target, wanted)
         except _BROKEN as error:
-            raise _unreachable(where, error, parts.hostname or "") from None
-        reader = HttpRangeReader(self, (parts.scheme, parts.netloc), connection, response, where)
+            raise _unreachable(where, error, endpoint.host) from None
+        reader = HttpRangeReader(self, endpoint, connection, response, where)
         if _is_range(response, offset, length):
             return reader
         try:
             raise _refusal(response)
         except _BROKEN as error:
-            raise _unreachable(where, error, parts.hostname or "") from None
+            raise _unreachable(where, error, endpoint.host) from None
         finally:
             reader.abandon()
 
-    def keep(self, origin: tuple[str, str], connection: http.client.HTTPConnection) -> None:
+    def keep(self, endpoint: Endpoint, connection: http.client.HTTPConnection) -> None:
         """Take back a connection whose answer was read to its end."""
         with self._lock:
-            self._idle.setdefault(origin, []).append(connection)
+            self._idle.setdefault(endpoint, []).append(connection)
 
     def _ask(
-        self, origin: tuple[str, str], target: str, headers: Mapping[str, str]
+        self, endpoint: Endpoint, target: str, headers: Mapping[str, str]
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Send the request; over a new connection when the server has closed the kept one meanwhile."""
         with self._lock:
-            kept = self._idle.get(origin)
+            kept = self._idle.get(endpoint)
             connection = kept.pop() if kept else None
         if connection is not None:
             try:
                 return connection, _send(connection, target, headers)
             except (ConnectionError, http.client.BadStatusLine):
                 connection.close()
-        connection = self._connect(*origin)
-        return connection, _send(connection, target, headers)
-
-    def _connect(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
-        if scheme == "http":
-            connection = http.client.HTTPConnection(netloc, timeout=CONNECT_SECONDS)
-        else:
-            connection = http.client.HTTPSConnection(netloc, timeout=CONNECT_SECONDS, context=self._tls)
-        connection.connect()
+        connection = open_connection(self._network.rules, self._tls, endpoint, CONNECT_SECONDS)
+        connection.auto_open = 0  # what it opened by itself would have been judged by no rule
         connection.sock.settimeout(READ_SECONDS)
-        return connection
+        return connection, _send(connection, target, headers)
 
 
 class HttpRangeReader:
@@ -128,13 +110,13 @@ class HttpRangeReader:
     def __init__(
         self,
         client: RangeClient,
-        origin: tuple[str, str],
+        endpoint: Endpoint,
         connection: http.client.HTTPConnection,
         response: http.client.HTTPResponse,
         where: str,
     ) -> None:
         self._client = client
-        self._origin = origin
+        self._endpoint = endpoint
         self._connection = connection
         self._response = response
         self._where = where
@@ -155,10 +137,10 @@ class HttpRangeReader:
             # One read of the socket at most: to fill the buffer, `response.readinto` would wait without a limit.
             count = self._response.fp.readinto1(buffer[: self._left])
         except _BROKEN as error:
-            raise _unreachable(self._where, error, self._host) from None
+            raise _unreachable(self._where, error, self._endpoint.host) from None
         if not count:
             broken = ConnectionResetError("closed before the end")
-            raise _unreachable(self._where, broken, self._host) from None
+            raise _unreachable(self._where, broken, self._endpoint.host) from None
         self._left -= count
         self._got += count
         self._refuse_a_trickle()
@@ -173,7 +155,7 @@ class HttpRangeReader:
             return
         self._closed = True
         self._response.close()
-        self._client.keep(self._origin, self._connection)
+        self._client.keep(self._endpoint, self._connection)
 
     def abandon(self) -> None:
         """End the connection."""
@@ -182,14 +164,10 @@ class HttpRangeReader:
         self._response.close()
         self._connection.close()
 
-    @property
-    def _host(self) -> str:
-        return urlsplit(f"//{self._origin[1]}").hostname or ""
-
     def _refuse_a_trickle(self) -> None:
         seconds = time.monotonic() - self._started - READ_SECONDS
         if seconds > 0 and self._got < seconds * SLOWEST_BYTES_PER_SECOND:
-            raise _unreachable(self._where, TimeoutError("too slow"), self._host)
+            raise _unreachable(self._where, TimeoutError("too slow"), self._endpoint.host)
 
 
 def _send(connection: http.client.HTTPConnection, target: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:

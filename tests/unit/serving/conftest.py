@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from aiapp_serving import download
 from aiapp_serving.fetch_settings import FetchSettings
 from stand_ins.memory_store import FILES, MemoryStore
 
@@ -18,3 +19,9 @@ def settings(tmp_path: Path, store: MemoryStore) -> FetchSettings:
     volume = tmp_path / "volume"
     volume.mkdir()
     return FetchSettings({}, "3", store.manifest("3").digest, volume / "model", None, None)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that fails is tried again at once."""
+    monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.0)

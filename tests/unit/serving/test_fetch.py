@@ -1,6 +1,7 @@
 """A model is fetched whole and checked, or not at all."""
 
 import dataclasses
+import os
 import shutil
 import stat
 import subprocess
@@ -110,8 +111,12 @@ def test_one_flipped_bit_is_refused_with_both_hashes(settings: FetchSettings, st
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, len(FILES["model.npz"]) - 1])
+@pytest.mark.usefixtures("no_pauses")
 def test_a_truncated_file_is_refused(settings: FetchSettings, store: MemoryStore, size: int) -> None:
-    store.on_read = lambda path, _, data: iter([data[:size] if path == "model.npz" else data])
+    def cut(path: str, number: int, data: bytes) -> Iterator[bytes]:
+        yield data if path != "model.npz" else data[:size] if number == 1 else b""
+
+    store.on_read = cut
     error = refused(settings, store)
     assert error.reason is Reason.MODEL_CORRUPT
     assert f"{size} of {len(FILES['model.npz'])} bytes" in error.message
@@ -132,12 +137,9 @@ def test_a_file_without_end_is_stopped_at_its_size(settings: FetchSettings, stor
 
 
 def test_a_download_that_failed_once_is_made_again(settings: FetchSettings, store: MemoryStore) -> None:
-    def once(path: str, number: int, data: bytes) -> Iterator[bytes]:
+    def once(_path: str, number: int, data: bytes) -> Iterator[bytes]:
         if number == 1:
-            yield data[: len(data) // 2]
-            if path != "model.npz":
-                raise unreachable()
-            yield flipped(data, len(data) // 2)[len(data) // 2 :]
+            yield flipped(data, len(data) // 2) if data else data
         else:
             yield data
 
@@ -148,19 +150,32 @@ def test_a_download_that_failed_once_is_made_again(settings: FetchSettings, stor
 def test_a_file_replaced_meanwhile_is_looked_up_again_and_accepted_only_with_the_same_content(
     settings: FetchSettings, store: MemoryStore
 ) -> None:
-    def replaced(_path: str, number: int, data: bytes) -> Iterator[bytes]:
-        if number == 1:
-            raise SourceError(Reason.MODEL_CHANGED, "the file was overwritten", transient=True)
-        yield data
+    def always(_path: str, _number: int, _data: bytes) -> Iterator[bytes]:
+        raise SourceError(Reason.MODEL_CHANGED, "the file was overwritten", transient=True)
+        yield b""
 
-    store.on_read = replaced
-    error = refused(settings, store)  # every file was replaced: two looks are enough for one, not for three
+    def once(path: str, number: int, data: bytes) -> Iterator[bytes]:
+        return always(path, number, data) if (path, number) == ("model.npz", 1) else iter([data])
+
+    store.on_read = always
+    error = refused(settings, store)
     assert (error.reason, error.transient) == (Reason.MODEL_CHANGED, True)
     store.reads.clear()
-    store.on_read = lambda path, number, data: replaced(path, number + (path != "model.npz"), data)
-    fetched(settings, store)
+    store.manifests = 0
+    store.on_read = once
+    assert any("looking again" in line for line in fetched(settings, store))
+    assert store.manifests == 2
 
 
+def test_without_a_digest_what_is_there_is_accepted_and_said(settings: FetchSettings, store: MemoryStore) -> None:
+    unknown = dataclasses.replace(settings, digest="")
+    assert settings.digest in fetched(unknown, store)[0]
+    store.files["model.npz"] = b"newer"
+    fetch(unknown, store, print)
+    assert (settings.model_dir / "model.npz").read_bytes() == b"newer"
+
+
+@pytest.mark.usefixtures("no_pauses")
 def test_a_store_that_is_away_is_worth_another_try(settings: FetchSettings, store: MemoryStore) -> None:
     def away(_path: str, _number: int, _data: bytes) -> Iterator[bytes]:
         raise unreachable()
@@ -199,5 +214,7 @@ def test_nothing_that_exists_is_opened_for_writing(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "precious")
     for path in ("precious", "link"):
         with pytest.raises(FileExistsError):
-            model_folder.write_file(tmp_path, path, [b"x"])
+            model_folder.create_file(tmp_path, path, 1)
+    with pytest.raises(OSError, match="symbolic"), model_folder.opened(tmp_path, "link", os.O_WRONLY):
+        pass
     assert (tmp_path / "precious").read_text() == "keep"

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from aiapp_models import contract
+from aiapp_models.credentials import SecretValues
 from aiapp_models.errors import Reason
 from aiapp_models.manifest import content_digest, parse_sums
 from aiapp_models.stores import open_store
 from aiapp_serving import fetch
 from aiapp_serving.fetch_settings import FetchSettings
-from stand_ins.azurite import Account, upload
+from stand_ins.azurite import SUFFIX, Account, upload
 from stand_ins.memory_store import FILES
 
 
@@ -39,7 +40,7 @@ def environment(blob_account: Account, tmp_path: Path, monkeypatch: pytest.Monke
     (secret / "..2026_11_23" / "accountKey").write_text(blob_account.key)
     (secret / "..data").symlink_to("..2026_11_23")
     (secret / "accountKey").symlink_to("..data/accountKey")
-    with open_store(source, {"accountKey": blob_account.key}, blob_account.ca_certificate) as store:
+    with open_store(source, SecretValues({"accountKey": blob_account.key}), blob_account.network) as store:
         digest = store.manifest("3").digest
     (tmp_path / "volume").mkdir()
     variables = {
@@ -49,6 +50,7 @@ def environment(blob_account: Account, tmp_path: Path, monkeypatch: pytest.Monke
         contract.ENV_MODEL_DIR: str(tmp_path / "volume" / "model"),
         contract.ENV_CREDENTIALS_DIR: str(secret),
         contract.ENV_TRUST_BUNDLE: str(blob_account.ca_certificate),
+        contract.ENV_LISTED_ENDPOINTS: f"{blob_account.name}{SUFFIX}",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -96,6 +98,7 @@ def test_a_rotated_secret_is_read_at_the_next_fetch(environment: dict[str, str],
         (contract.ENV_MODEL_SOURCE, "{", Reason.SOURCE_INVALID),
         (contract.ENV_MODEL_SOURCE, "[]", Reason.SOURCE_INVALID),
         (contract.ENV_MODEL_SOURCE, '{"s3": {}}', Reason.SOURCE_INVALID),
+        (contract.ENV_LISTED_ENDPOINTS, "", Reason.ENDPOINT_REFUSED),
         (contract.ENV_MODEL_SOURCE, '{"azureBlob": {"account": "a"}}', Reason.SOURCE_INVALID),
         (contract.ENV_CREDENTIALS_DIR, "/nowhere", Reason.SECRET_INVALID),
         (contract.ENV_TRUST_BUNDLE, "/nowhere", Reason.SOURCE_INVALID),
@@ -209,5 +212,8 @@ def test_sigterm_ends_it_at_once_and_clean(tmp_path: Path) -> None:
 
 def test_no_secret_shows_in_the_settings(environment: dict[str, str], blob_account: Account) -> None:
     settings = FetchSettings.from_env(environment)
-    assert settings.read_credentials() == {"accountKey": blob_account.key}
+    credentials = settings.credentials()
+    assert isinstance(credentials, SecretValues)
+    assert credentials.values == {"accountKey": blob_account.key}
+    assert blob_account.key not in repr(credentials)
     assert blob_account.key not in repr(settings)

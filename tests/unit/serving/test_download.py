@@ -197,16 +197,18 @@ def test_pauses_grow_spread_and_respect_the_store(
     assert pause_seconds(failures, retry_after, chance) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
-def test_the_front_ends_at_the_first_gap(order: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("written", "front"),
+    [((0, 0, 0), 0), ((0, 10, 5), 0), ((4, 10, 5), 4), ((10, 3, 5), 13), ((10, 10, 0), 20), ((10, 10, 5), 25)],
+)
+def test_the_front_ends_at_the_first_gap(written: tuple[int, ...], front: int) -> None:
     target = Target(ModelFile("m", 25, "e", ""), 10)
-    written: set[int] = set()
-    for number in order:
-        target.parts[number].written = target.parts[number].length
-        written.add(number)
-        gap = next((n for n in range(3) if n not in written), 3)
-        assert target.front() == min(10 * gap, 25)
-        assert not target.reaches(min(10 * gap, 25))
+    for part, count in zip(target.parts, written, strict=True):
+        part.written = count
+    assert target.front() == front
+    assert not target.reaches(front)
+    assert front == 0 or target.reaches(front - 1)
+    assert [target.waits_for(part) for part in target.parts].index(True) == min(front // 10, 2)
 
 
 def _fails() -> Iterator[bytes]:

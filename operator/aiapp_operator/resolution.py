@@ -109,12 +109,13 @@ def same_place(config: Manifest, other: Manifest) -> bool:
 def _image_onward(
     asked: Demand, policy: Policy, record: Ledger, base: Release | None, answer: ResolvedImage
 ) -> ResolvedImage | Problem:
-    version = _image_version(answer.ref)
-    if base and asked.has_image(base):
-        own = _image_version(base.ref)
-        if not _is_next(version, own, base, policy):
-            return _image_of(base)
     served = _served_last(release for release in record.releases if release.ref == answer.ref)
+    if (
+        base
+        and asked.has_image(base)
+        and not _is_next(_image_version(answer.ref), _image_version(base.ref), served, policy)
+    ):
+        return _image_of(base)
     if served and served.inputs.image.digest != answer.digest:
         fix = "push the build under a tag of its own, or name this one in spec.image to release it all the same"
         return _used_twice(f"image {answer.ref}", served.inputs.image.digest, answer.digest, fix)
@@ -129,7 +130,7 @@ def _model_onward(
     if known:
         answer = replace(answer, published=known.published)
     own = base.inputs.model if base and asked.has_version(base) else None
-    if base and own and not _is_next(_model_version(answer), _model_version(own), base, policy):
+    if own and not _is_next(_model_version(answer), _model_version(own), served, policy):
         return replace(own, identity=answer.identity)
     if known and known.digest != answer.digest:
         fix = "upload it under a name of its own, or name this one in spec.modelVersion to release it all the same"
@@ -137,9 +138,10 @@ def _model_onward(
     return answer
 
 
-def _is_next(version: Version, own: Version, base: Release, policy: Policy) -> bool:
+def _is_next(version: Version, own: Version, served: Release | None, policy: Policy) -> bool:
+    """Tell whether `version`, which `served` was the last to serve, leads on from `own`."""
     if version.name == own.name:
-        return base.released is None  # what never served may be repaired under its name
+        return served is None  # what never served may be repaired under its name
     return following.newer(version, own, policy)
 
 

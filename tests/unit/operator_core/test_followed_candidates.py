@@ -109,6 +109,16 @@ class TestANameIsUsedOnce:
         assert serves(cluster)[1] == "41"
         assert shown(cluster) == ("True", "UpToDate")
 
+    def test_nor_while_it_is_released_anew_with_other_settings(self) -> None:
+        cluster = following()
+        cluster.edit(serving={"port": 9000})
+        cluster.run()
+        cluster.contents["41"] = "other bytes"
+        cluster.run()
+        assert cluster.running == "2"
+        assert serves(cluster) == ("1.4.1", "41")
+        assert shown(cluster, "SourcesResolved") == ("True", "Resolved")
+
     def test_nor_is_a_tag_of_a_version_that_was_pushed_over(self) -> None:
         cluster = following()
         cluster.contents[f"{REPOSITORY}:1.4.1"] = "pushed over"

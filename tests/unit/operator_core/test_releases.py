@@ -1,15 +1,19 @@
 """What makes a release, and what holds one off."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.ledger import Ledger, read
+from aiapp_operator.ledger import Inputs, Ledger, read
 from aiapp_operator.releases import Questions, config
+from aiapp_operator.state import Identity
 from stand_ins.app_cluster import MODEL_SOURCE, AppCluster, an_app, serving_cluster, without
 
 NEITHER = Questions(ask_image=False, ask_model=False)
+AZURE = {"azureBlob": MODEL_SOURCE["azureBlob"]}
+CLIENT = "01234567-89ab-cdef-0123-456789abcdef"
 IMAGE_2 = "contoso.azurecr.io/digits:1.4.2"
 
 
@@ -91,6 +95,59 @@ class TestWhatMakesARelease:
         (release,) = ledger(serving_cluster()).releases
         assert release.inputs.config_hash == "256c6c185b5e1fd627e4d81b80c87062738369a0c1c2b5e39ac269b18a90b3c4"
         assert release.name == "digits-f667849401"
+
+    @pytest.mark.parametrize(
+        ("spec", "expected"),
+        [
+            pytest.param({"modelVersion": None}, {}, id="the latest model"),
+            pytest.param({"modelVersion": "latest", "modelPolicy": {"type": "Numerical"}}, {}, id="a model policy"),
+            pytest.param(
+                {"image": "contoso.azurecr.io/digits", "imagePolicy": {"type": "SemVer", "range": "1.x"}},
+                {},
+                id="an image policy",
+            ),
+            pytest.param(
+                {"image": "contoso.azurecr.io/digits:main", "imagePolicy": {"type": "Tag"}},
+                {},
+                id="a tag that is followed",
+            ),
+            pytest.param({"modelSource": AZURE}, {"modelSource": AZURE}, id="the identity of the ServiceAccount"),
+            pytest.param(
+                {"modelSource": {**AZURE, "credentials": {"workloadIdentity": {}}}},
+                {"modelSource": AZURE},
+                id="the same, written out",
+            ),
+            pytest.param(
+                {"modelSource": {**AZURE, "credentials": {"workloadIdentity": {"clientID": CLIENT}}}},
+                {"modelSource": {**AZURE, "credentials": {"workloadIdentity": {"clientID": CLIENT}}}},
+                id="an identity of the spec's",
+            ),
+        ],
+    )
+    def test_the_config_has_what_shapes_pods_and_not_how_it_is_followed(
+        self, spec: dict[str, Any], expected: dict[str, Any]
+    ) -> None:
+        plain = config(AIApp.parse(an_app()))
+        assert config(AIApp.parse(an_app(**spec))) == plain | expected
+
+
+class TestRecordsOfAnOlderOperator:
+    """They have neither the manifest's digest nor an identity."""
+
+    def test_are_read_as_they_are(self) -> None:
+        (release,) = ledger(serving_cluster()).releases
+        kept = release.inputs.to_json()
+        assert set(kept["model"]) == {"version", "digest", "sizeBytes", "publishedTime"}
+        assert Inputs.from_json(kept) == release.inputs
+
+    def test_are_the_same_release_once_both_are_known(self) -> None:
+        (release,) = ledger(serving_cluster()).releases
+        model = release.inputs.model
+        assert model is not None
+        identity = Identity(CLIENT, "fedcba98-7654-3210-fedc-ba9876543210")
+        richer = replace(release.inputs, model=replace(model, manifest_digest="sha256:1", identity=identity))
+        assert richer.identity == release.inputs.identity
+        assert Inputs.from_json(richer.to_json()) == richer
 
 
 class TestTheOldReleaseStaysAsItIs:

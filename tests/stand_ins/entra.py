@@ -31,13 +31,16 @@ SECRET = "client-secret-canary"
 
 @dataclass
 class Entra:
-    """`answer` replaces what it would decide; `minutes` is how far its clock is from ours."""
+    """`answer` replaces what it would decide; `token_endpoint` is where it says that tokens are given out, and
+    `minutes` how far its clock is from ours.
+    """
 
     ca_certificate: Path
     kubernetes: ec.EllipticCurvePrivateKey = field(repr=False)
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     answer: Answer | None = None
     location: str = ""
+    token_endpoint: str = ""
     minutes: float = 0
 
     @property
@@ -81,7 +84,9 @@ def _handler(stand_in: Entra, keys: Keys) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             stand_in.requests.append((self.path, {}))
-            self._send(openid_configuration(self.path.split("/")[1], grants))
+            status, content = openid_configuration(self.path.split("/")[1], grants)
+            elsewhere = {"token_endpoint": stand_in.token_endpoint} if stand_in.token_endpoint else {}
+            self._send((status, content | elsewhere))
 
         def do_POST(self) -> None:
             form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))

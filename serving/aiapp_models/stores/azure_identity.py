@@ -51,7 +51,6 @@ class EntraIdentity:
                 session=session, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, use_env_settings=True
             ),
             "retry_total": 0,  # between tries it would wait for as long as an answer says
-            "permit_redirects": False,
             "raw_response_hook": self._remember,
         }
         self._one_at_a_time = threading.Lock()

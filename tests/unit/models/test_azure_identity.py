@@ -119,6 +119,14 @@ def test_no_redirect_takes_an_assertion_elsewhere(issuer: Entra, make: Make) -> 
     assert not [path for path, _ in issuer.requests if "elsewhere" in path]
 
 
+def test_no_configuration_takes_a_client_secret_elsewhere(issuer: Entra) -> None:
+    issuer.token_endpoint = "https://login.evil.example/token"
+    error = refused(by_secret(issuer))
+    assert error.reason is Reason.ENDPOINT_REFUSED
+    assert "another host" in error.message
+    assert posts(issuer) == []
+
+
 def test_an_authority_at_a_forbidden_address_is_not_asked(issuer: Entra) -> None:
     unlisted = Network(issuer.ca_certificate)
     for identity in (

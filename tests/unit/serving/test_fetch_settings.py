@@ -82,7 +82,9 @@ def test_the_administrators_rules_hold_in_pods_too(tmp_path: Path) -> None:
     )
     network = settings.network()
     assert not network.rules.url_problem("http://minio.storage.svc:9000")
-    assert "inside the cluster" in network.rules.address_problem("contosomodels.blob.core.windows.net", 443, "10.244.0.7")
+    assert "inside the cluster" in network.rules.address_problem(
+        "contosomodels.blob.core.windows.net", 443, "10.244.0.7"
+    )
     assert (network.authority, network.trust_bundle) == ("https://login.microsoftonline.us", tmp_path / "ca.crt")
 
 

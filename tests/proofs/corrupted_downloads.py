@@ -1,5 +1,6 @@
 """Downloads through a store that goes wrong: none is loaded but the right bytes, and the words name the cause."""
 
+import logging
 import multiprocessing
 import os
 import shutil
@@ -163,10 +164,15 @@ def batch(seed: int, folder: Path, numbers: Sequence[int]) -> Tally:
         stores(place) as all_stores,
         ThreadPoolExecutor(THREADS) as pool,
     ):
-        for verdict in pool.map(partial(download, all_stores, place), cases):
+        for verdict in pool.map(partial(_counted, all_stores, place), cases):
             tally.add(verdict)
-            _DONE.count()
     return tally
+
+
+def _counted(all_stores: Stores, folder: Path, one: Case) -> Verdict:
+    verdict = download(all_stores, folder, one)
+    _DONE.count()
+    return verdict
 
 
 def prove(count: int, seed: int) -> running.Outcome:
@@ -218,6 +224,7 @@ def _begin(done: "Synchronized[int]") -> None:
     """Prepare a process of the pool, which leaves Ctrl-C to the one that waits: it ends these."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o022)
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # it tells of every answer that went wrong
     _DONE.shared = done
 
 

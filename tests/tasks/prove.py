@@ -8,6 +8,7 @@ from tasks.environment import ensure_environment
 PROOFS = {
     "corrupted_downloads": "10,000 downloads through a store that goes wrong: none is loaded but the right bytes",
     "fetch_kills": "fetch killed at 200 points: never half a model, and the next fetch on the volume makes it whole",
+    "following_scale": "1,000 AIApps that follow one account and one registry: requests a minute to each",
     "disk_full": "the disk full at every byte of a model: named, nothing left behind, a model that is there used",
 }
 

@@ -9,7 +9,9 @@ from aiapp_models.credentials import Credentials
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.manifest import ModelFile, ModelManifest
 from aiapp_models.stores.azure_blob import AzureBlobStore
+from aiapp_models.stores.claim import ClaimStore
 from aiapp_models.stores.connection import Network
+from aiapp_models.stores.s3 import S3Store
 
 
 class RangeReader(Protocol):
@@ -74,7 +76,9 @@ class ModelStore(Protocol):
 def open_store(source: Mapping[str, Any], credentials: Credentials, network: Network) -> ModelStore:
     """Return the store that `spec.modelSource` names; nothing is sent yet.
 
-    source: `{"azureBlob": {"account", "container", "path", "endpoint"}}`; further keys are ignored.
+    source: `{"azureBlob": {"account", "container", "path", "endpoint"}}`, `{"s3": {"bucket", "path", "region",
+        "endpoint"}}` or, in pods that mount it, `{"persistentVolumeClaim": {"claimName", "path"}}`; other keys are
+        ignored.
     network: how and where to connect.
 
     Raises:
@@ -82,4 +86,8 @@ def open_store(source: Mapping[str, Any], credentials: Credentials, network: Net
     """
     if isinstance(azure := source.get("azureBlob"), Mapping):
         return AzureBlobStore(azure, credentials, network)
-    raise SourceError(Reason.SOURCE_INVALID, "modelSource names no store; give azureBlob")
+    if isinstance(s3 := source.get("s3"), Mapping):
+        return S3Store(s3, credentials, network)
+    if isinstance(claim := source.get("persistentVolumeClaim"), Mapping):
+        return ClaimStore(claim)
+    raise SourceError(Reason.SOURCE_INVALID, "modelSource names no store; give azureBlob, s3 or persistentVolumeClaim")

@@ -33,10 +33,11 @@ from aiapp_models.contract import SHA256SUMS
 from aiapp_models.credentials import Credentials
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.manifest import MAX_SUMS_BYTES, ModelFile, ModelManifest, check_path
+from aiapp_models.stores.answers import Answer
 from aiapp_models.stores.azure_access import blob_access, sas_problem
 from aiapp_models.stores.azure_credentials import STORAGE_SCOPE, ReadingSas, sdk_credential
 from aiapp_models.stores.azure_identity import ClientSecretIdentity
-from aiapp_models.stores.azure_refusals import Answer, refusal
+from aiapp_models.stores.azure_refusals import refusal
 from aiapp_models.stores.connection import CONNECT_SECONDS, READ_SECONDS, Network, network_problem, tls_context
 from aiapp_models.stores.guarded import guarded_session
 from aiapp_models.stores.http_ranges import HttpRangeReader, HttpRefusal, RangeClient

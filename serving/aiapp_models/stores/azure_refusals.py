@@ -1,12 +1,10 @@
 """What Azure Blob Storage means by its error codes. Pure: an answer in, words and fix out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from aiapp_models.errors import Reason, SourceError
-from aiapp_models.stores.answers import clock_problem, retry_after
+from aiapp_models.stores.answers import Answer, in_words
 
 _REFUSALS: Final[dict[str, tuple[Reason, str]]] = {
     "ContainerNotFound": (Reason.MODEL_MISSING, "there is no such container; check modelSource.azureBlob.container"),
@@ -36,27 +34,9 @@ _REFUSALS: Final[dict[str, tuple[Reason, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the store said: HTTP's status, Azure's `x-ms-error-code` (empty: something else answered) and headers."""
-
-    status: int
-    code: str
-    headers: Mapping[str, str]
-
-
 def refusal(where: str, answer: Answer, fix: str, now: datetime) -> SourceError:
-    """Put the store's answer into words.
-
-    fix: what to check when the credentials are not accepted; the clock comes first where the answer shows it is wrong.
-    """
-    reason, sentence = _meaning(answer)
-    if reason is Reason.STORE_FORBIDDEN:
-        sentence = f"{sentence}; {clock_problem(answer.headers, now) or fix}"
-    transient = reason in {Reason.STORE_UNREACHABLE, Reason.MODEL_CHANGED}
-    said = f"HTTP {answer.status} {answer.code}".rstrip()
-    wait = retry_after(answer.headers, now) if answer.status in {429, 503} else None
-    return SourceError(reason, f"{where}: {sentence} ({said})", transient=transient, retry_after=wait)
+    """Put the store's answer into words; `fix` is what to check when the credentials are not accepted."""
+    return in_words(where, answer, _meaning(answer), fix, now)
 
 
 def _meaning(answer: Answer) -> tuple[Reason, str]:

@@ -6,7 +6,8 @@ from email.utils import format_datetime
 import pytest
 
 from aiapp_models.errors import Reason
-from aiapp_models.stores.azure_refusals import Answer, refusal
+from aiapp_models.stores.answers import Answer
+from aiapp_models.stores.azure_refusals import refusal
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -48,7 +48,7 @@ def stale_since(status: Manifest) -> Mapping[Stream, datetime]:
     newest, active = status.get("latest") or {}, status.get("active") or {}
     image, model = newest.get("image") or {}, newest.get("model") or {}
     times = {}
-    if image and image["digest"] != active.get("imageDigest"):
+    if image and image.get("digest") != active.get("imageDigest"):
         times[Stream.IMAGE] = image.get("seenTime")
     named = (model.get("version"), model.get("digest"))
     if model and named != (active.get("modelVersion"), active.get("modelDigest")):

@@ -4,10 +4,13 @@ import socket
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
 import pytest
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aiapp_models.addresses import Endpoint, NetworkRules, parse_url
 from aiapp_models.errors import Reason, SourceError
@@ -31,6 +34,34 @@ def test_an_address_is_judged_after_its_name_was_resolved(case: AddressCase) -> 
     _, host, port = parse_url(case.url)
     problem = RULES.address_problem(host, port, case.address)
     assert (case.refusal in problem) if case.refusal else not problem
+
+
+FORBIDDEN = [IPv4Network(text) for text in ("169.254.0.0/16", "168.63.129.16/32", "0.0.0.0/8", "224.0.0.0/4")]
+
+
+@given(st.sampled_from(FORBIDDEN).flatmap(lambda network: st.ip_addresses(v=4, network=network)))
+def test_no_spelling_of_a_forbidden_address_is_allowed(address: IPv4Address) -> None:
+    number = int(address)
+    spellings = [
+        address,
+        IPv6Address((0xFFFF << 32) | number),
+        IPv6Address((0x64_FF9B << 96) | number),
+        IPv6Address((0x2002 << 112) | number << 80),
+    ]
+    everything = NetworkRules.parse(f"models.contoso.com, *.contoso.com, {address}", "")
+    for spelling in spellings:
+        for rules in (NOBODY, RULES, everything):
+            assert "never asked" in rules.address_problem("models.contoso.com", 443, str(spelling))
+    assert everything.url_problem(f"https://{address}/")
+
+
+@given(st.ip_addresses(), st.sampled_from(["models.contoso.com", "contoso.azurecr.io", "a.corp.example"]))
+def test_an_allowed_address_is_public_or_has_its_reason(address: IPv4Address | IPv6Address, host: str) -> None:
+    if not NOBODY.address_problem(host, 443, str(address)):
+        assert host == "contoso.azurecr.io" or address.is_global
+        assert not address.is_loopback
+        assert not address.is_link_local
+        assert not address.is_multicast
 
 
 def test_the_corpus_is_large_enough() -> None:

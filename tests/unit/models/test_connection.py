@@ -79,6 +79,38 @@ def test_a_store_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, monk
     assert took < 15
 
 
+def test_plain_http_is_given_up_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(azure_blob, "MANIFEST_SECONDS", 1)
+    stopped = threading.Event()
+
+    class Trickle(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not stopped.wait(0.1):
+                    self.wfile.write(b"<")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://localhost:{server.server_address[1]}"
+        source = {"azureBlob": {"account": "contosomodels", "container": "models", "endpoint": endpoint}}
+        network = Network(rules=NetworkRules.parse(endpoint, ""))
+        started = time.monotonic()
+        with open_store(source, Anonymous(), network) as opened, pytest.raises(SourceError) as caught:
+            opened.manifest("1")
+        took = time.monotonic() - started
+        stopped.set()
+        server.shutdown()
+    assert (caught.value.reason, caught.value.transient) == (Reason.STORE_UNREACHABLE, True)
+    assert took < 15
+
+
 def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
     seen: list[str] = []
 

@@ -132,9 +132,11 @@ def stalled(situation: Situation) -> Verdict | None:
 
 def drifted(situation: Situation) -> Verdict | None:
     """Bytes behind a released digest changed or went."""
-    before = conditions_of(situation.app.get("status") or {}).get(SOURCE_DRIFTED)
-    if situation.drifts is None and before:
-        # This process has not looked yet; what was found before stands until somebody does.
+    status, active = situation.app.get("status") or {}, situation.record.active
+    before = conditions_of(status).get(SOURCE_DRIFTED)
+    same = active is not None and status.get("active", {}).get("revision") == active.number
+    if situation.drifts is None and before and same:
+        # This process has not looked yet; what was found before of these releases stands until somebody does.
         return Verdict(before["status"], before["reason"], before["message"])
     if not situation.drifts:
         return None

@@ -73,7 +73,7 @@ def _drifted(old: Manifest, new: Manifest) -> Event | None:
         kind = NORMAL if now["reason"] == Reason.METADATA_CHANGED else WARNING
         return Event(kind, now["reason"], now["message"])
     if was and now is None:
-        return Event(NORMAL, Reason.RECOVERED, f"{was['reason']} is over: the sources have what serves")
+        return Event(NORMAL, Reason.RECOVERED, f"{was['reason']} is over: no release in use has it any more")
     return None
 
 

@@ -92,10 +92,11 @@ class Streams:
         """Ask everything about an app as soon as may be."""
         self._feeds.poll_now(key)
 
-    def drifts(self, key: Key) -> tuple[Drift, ...]:
-        """Return what the last looks at the app's releases found."""
+    def drifts(self, key: Key) -> tuple[Drift, ...] | None:
+        """Return what the last looks at the app's releases found; None: nothing, and some are still to come."""
         found: list[tuple[int, Found | None]] = [(n, self._feeds.known(key, ask)) for n, ask in self._apps[key].looks]
-        return tuple(Drift(number, *look) for number, look in found if look and look.reason)
+        drifts = tuple(Drift(number, *look) for number, look in found if look and look.reason)
+        return drifts or (None if any(look is None for _, look in found) else ())
 
     def _image(self, question: questions.ImageQuestion, policy: Policy, *, again: bool) -> Ask:
         seconds = policy.interval.total_seconds()

@@ -105,6 +105,17 @@ def test_an_operator_that_has_not_looked_yet_lets_it_stand(cluster: AppCluster) 
     assert cluster.app["status"] == before
 
 
+def test_nor_does_it_stand_for_a_release_that_nobody_has_looked_at(cluster: AppCluster) -> None:
+    cluster.drifts = (Drift(3, "ModelGone", "gone"),)
+    cluster.run()
+    cluster.drifts = None
+    cluster.edit(modelVersion="44")
+    cluster.run()
+    assert shown(cluster) == ("True", "ModelGone")
+    cluster.roll_out()
+    assert "SourceDrifted" not in cluster.conditions
+
+
 def test_a_pod_that_starts_later_says_in_ready_that_its_version_was_overwritten(cluster: AppCluster) -> None:
     words = "ModelChanged: digits/43: the content digest is sha256:cd..; upload each version under a name of its own"
     cluster.pods[0]["status"] = ended(1, words, container="fetch")

@@ -75,9 +75,9 @@ class AzureBlobStore:
             check_path(value or "-", f"modelSource.azureBlob.{name}")
         endpoint = str(source.get("endpoint") or "")
         self._access = blob_access(account, endpoint, credentials, network.rules, network.authority)
-        self._identity = self._access.identity
-        if self._access.client_secret:
-            self._identity = ClientSecretIdentity(self._access.client_secret, network)
+        secret = self._access.client_secret
+        self._application = ClientSecretIdentity(secret, network) if secret else None
+        self._identity = self._access.identity or self._application
         self._name = container
         self._tls = tls_context(network.trust_bundle)
         self._ranges = RangeClient(network)
@@ -102,6 +102,8 @@ class AzureBlobStore:
     ) -> None:
         self._container.close()
         self._ranges.close()
+        if self._application:
+            self._application.close()
 
     def locate(self, version: str, path: str = "") -> str:
         """Return `account/container/path/version/file`."""
@@ -149,11 +151,11 @@ class AzureBlobStore:
         Raises:
             SourceError: see ModelStore.
         """
-        marker = self._container.get_blob_client(self._folder(check_version(version)) + SHA256SUMS)
+        sums = self._container.get_blob_client(self._folder(check_version(version)) + SHA256SUMS)
         self._tls.deadline = time.monotonic() + MANIFEST_SECONDS
         with self._refusals_in_words(self.locate(version, SHA256SUMS)):
             try:
-                return marker.get_blob_properties().last_modified.astimezone(UTC)
+                return sums.get_blob_properties().last_modified.astimezone(UTC)
             except ResourceNotFoundError as error:
                 if _code(error) == StorageErrorCode.BLOB_NOT_FOUND:
                     return None
@@ -166,8 +168,8 @@ class AzureBlobStore:
             SourceError: see ModelStore.
         """
         where = self.locate(version, file.path)
-        url = f"{self._access.url}/{self._name}/{quote(self._folder(version) + file.path)}"
-        headers = {"x-ms-version": API_VERSION, "If-Match": f'"{file.etag.strip(chr(34))}"'}
+        url = f"{self._access.url}/{quote(f'{self._name}/{self._folder(version)}{file.path}')}"
+        headers = {"x-ms-version": API_VERSION, "If-Match": f'"{file.etag}"'}
         if self._identity:
             headers["Authorization"] = f"Bearer {self._identity.token(STORAGE_SCOPE).token}"
         elif sas := self._reading.token(datetime.now(UTC)):
@@ -241,4 +243,4 @@ def _code(error: HttpResponseError) -> str:
 
 def _stored(blob: BlobProperties) -> StoredFile:
     archived = "set its tier to Hot or Cool" if blob.blob_tier == StandardBlobTier.ARCHIVE else ""
-    return StoredFile(int(blob.size), str(blob.etag), blob.last_modified.astimezone(UTC), archived)
+    return StoredFile(int(blob.size), str(blob.etag).strip('"'), blob.last_modified.astimezone(UTC), archived)

@@ -44,11 +44,11 @@ class EntraIdentity:
         self._who = who
         self._host = parse_url(network.authority).host
         self._tls = tls_context(network.trust_bundle)
-        session = guarded_session(network.rules, self._tls, only_host=self._host)
+        self._session = guarded_session(network.rules, self._tls, only_host=self._host)
         self._options: dict[str, Any] = {
             "authority": network.authority,
             "transport": RequestsTransport(
-                session=session, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, use_env_settings=True
+                session=self._session, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
             ),
             "retry_total": 0,  # between tries it would wait for as long as an answer says
             "raw_response_hook": self._remember,
@@ -72,6 +72,10 @@ class EntraIdentity:
             except (AzureError, OSError, ValueError) as error:
                 raise self._unreachable(error) from None
         return AccessToken(answer.token, float(answer.expires_on))
+
+    def close(self) -> None:
+        """Close the connections; another token would open new ones."""
+        self._session.close()
 
     def _remember(self, response: PipelineResponse[Any, HttpResponse]) -> None:
         """Keep what a client secret's errors do not say."""

@@ -106,4 +106,6 @@ def _listed_file(stored: Mapping[str, StoredFile], path: str, sha256: str, where
         raise SourceError(Reason.MODEL_INCOMPLETE, f"{problem}; upload it, or the version again under a new name")
     if file.archived:
         raise SourceError(Reason.MODEL_ARCHIVED, f"{where}/{path}: the file is in the archive tier; {file.archived}")
+    if not file.etag or not file.etag.isascii() or not file.etag.isprintable():  # it goes into a header
+        raise SourceError(Reason.STORE_REFUSED, f"{where}/{path}: its ETag cannot be used; check the store's endpoint")
     return ModelFile(path, file.size, file.etag, sha256)

@@ -170,12 +170,10 @@ class Feeds(Generic[S]):
 
         A subscriber that comes late to a poll waits for the rest of that time only, and is woken by what comes after.
 
-        fresh: what was known before does not count.
+        fresh: what was known before `poll_now` does not count.
         """
         feed, loop = self._feeds[ask.key], asyncio.get_running_loop()
         subscription = feed.subscriptions[subscriber, ask.aspect]
-        if fresh:
-            feed.hurry(loop.time())
         if fresh or ask.aspect not in feed.answers:
             subscription.waits += 1
             try:

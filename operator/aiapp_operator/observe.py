@@ -77,9 +77,11 @@ class Observer:
         answers: dict[Stream, Any] = {s: wait for s in wanted if (wait := _account_to_come(observed, app, s))}
         rest = [stream for stream in wanted if stream not in answers]
         policies = {stream: policy for stream, policy in releases.demand(app).follows.items() if stream in rest}
-        start = releases.base(record, findings.deployment_of(observed), observed.pods)
+        deployment = findings.deployment_of(observed)
+        start = releases.base(record, deployment, observed.pods)
         again = record.current is not None and start is not record.current
-        self._streams.follow(app, policies, releases.to_verify(record), again=again)
+        served = releases.to_verify(releases.completed(record, deployment, now))
+        self._streams.follow(app, policies, served, again=again)
         fresh = any(action.name == actions.RECONCILE for action in actions.due(observed.app, now))
         if fresh:
             self._streams.poll_now(key)

@@ -158,14 +158,14 @@ class MemoryIdentity:
 class Followed:
     """All that follows streams, over a registry and a folder in memory; `woken` are apps that have something new."""
 
-    def __init__(self, api: MemoryApi) -> None:
+    def __init__(self, api: MemoryApi, wake: Callable[[Key], None] | None = None) -> None:
         self.registry, self.folder = MemoryRegistry(), MemoryFolder()
         self.woken: list[Key] = []
         self.identities = Identities(api, SETTINGS, MemoryIdentity)
         self.access = Access(api, self.identities, SETTINGS)
         self.images = Images(self.registry, self.access)
         self.stores = Stores(self.access, Network(), Inline(), self.folder.open)
-        self.feeds: Feeds[Key] = Feeds(self.woken.append, lambda: 1.0)
+        self.feeds: Feeds[Key] = Feeds(wake or self.woken.append, lambda: 1.0)
         self.streams = Streams(self.images, self.stores, self.feeds, 24, lambda: 0.5)
 
 

@@ -104,6 +104,8 @@ class MemoryApi(Kube):
             return merged
         if live is None:
             merged["metadata"] |= {"uid": f"uid-{self._version}", "generation": 1}
+        elif merged.get("spec") != live.get("spec"):
+            merged["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
         return self._store(path, merged)
 
     def _store(self, path: str, manifest: Manifest) -> Manifest:

@@ -126,14 +126,6 @@ async def test_equal_questions_share_their_polls_and_the_shortest_interval_count
 
 
 @feeding
-async def test_different_questions_share_nothing(bench: Bench) -> None:
-    await bench.first("a", bench.source.ask("one"))
-    await bench.first("b", bench.source.ask("two"))
-    assert bench.source.made == 2
-    assert len(bench.feeds) == 2
-
-
-@feeding
 async def test_another_aspect_of_a_question_is_asked_at_once_with_those_known(bench: Bench) -> None:
     await bench.first("a", bench.source.ask(aspect=1))
     await asyncio.sleep(10)
@@ -161,6 +153,7 @@ async def test_polls_of_one_question_never_overlap(bench: Bench) -> None:
     ask = bench.source.ask()
     await bench.first("a", ask)
     for _ in range(3):
+        bench.feeds.poll_now("a")
         await bench.feeds.answer("a", ask, 5, fresh=True)
     await asyncio.sleep(600)
     assert bench.source.times == [0, 200, 460]  # the three that were in a hurry are one
@@ -230,6 +223,7 @@ async def test_who_asks_to_be_left_alone_is_even_by_those_in_a_hurry(bench: Benc
     await bench.first("a", ask)
     bench.source.failed, bench.source.retry_after, bench.source.answer = False, 0, "b"
     await asyncio.sleep(20)
+    bench.feeds.poll_now("a")
     assert await bench.feeds.answer("a", ask, 5, fresh=True) == "a"
     assert bench.source.times == [0]
     await asyncio.sleep(80)

@@ -178,3 +178,16 @@ async def test_a_server_that_never_answers_is_given_up(
 def test_paths_of_kinds_with_and_without_a_group() -> None:
     assert RESOURCES["Pod"].path() == "/api/v1/pods"
     assert RESOURCES["AIApp"].path("ns", "a", "status") == "/apis/aiapp.dev/v1alpha1/namespaces/ns/aiapps/a/status"
+
+
+async def test_a_token_is_asked_for_one_audience_and_is_never_shown(api: tuple[Kube, Server]) -> None:
+    kube, server = api
+    server.answers = [{"spec": {"expirationSeconds": 1800}, "status": {"token": "hunter2"}}, {}]
+    token = await kube.token_request("vision", "digits", "api://x")
+    assert (token.token, token.seconds) == ("hunter2", 1800)
+    assert "hunter2" not in repr(token)
+    method, path, _, body, _ = server.seen[0]
+    assert (method, path) == ("POST", "/api/v1/namespaces/vision/serviceaccounts/digits/token")
+    assert body["spec"] == {"audiences": ["api://x"], "expirationSeconds": 3600}
+    with pytest.raises(TransientError, match="has no token"):
+        await kube.token_request("vision", "digits", "api://x")

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -29,11 +29,6 @@ class Follower:
     app: App
     publish: Callable[[], None]
     expected: tuple[str, str]
-    published: datetime = field(init=False)
-
-    def release(self) -> None:
-        self.publish()
-        self.published = datetime.now(UTC)
 
     def serves(self) -> bool:
         answer = self.app.answer()
@@ -49,7 +44,7 @@ def followers(tenant: Tenant) -> Iterator[dict[str, Follower]]:
     for follower in made.values():
         follower.app.wait("UpToDate")
     for follower in made.values():
-        follower.release()
+        follower.publish()
     yield made
     tenant.kubectl("delete", "aiapps", *(follower.app.name for follower in made.values()), "--wait=false")
 
@@ -81,7 +76,7 @@ def test_other_bytes_under_a_released_name_are_refused_and_explained(
     follower.app.wait("UpToDate")
     tenant.upload(f"{follower.app.name}/2", model_folder(tenant.folder / "other", "model two, altered"))
     follower.app.ask_now()
-    assert "under a name of its own" in follower.app.wait_for_reason("SourceDrifted", "ContentChanged")
+    assert "put the old files back" in follower.app.wait_for_reason("SourceDrifted", "ContentChanged")
 
     tenant.kubectl("delete", "pod", "-l", f"app.kubernetes.io/instance={follower.app.name}", "--wait=false")
     assert follower.app.wait_for_reason("Ready", "ModelChanged")

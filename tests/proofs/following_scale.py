@@ -28,7 +28,11 @@ SAS: Final = "sv=2024-11-04&sp=rl&se=2099-01-01T00:00:00Z&sig=c2ln"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Apps are spread over the namespaces, and in each over the folders and repositories of the same number."""
+    """Apps are spread over the namespaces, and in each over all folders and as many repositories.
+
+    A namespace follows the folder of its own number by upload time, which takes a look at each version, and the others
+    by semantic version.
+    """
 
     apps: int
     namespaces: int = 10
@@ -48,6 +52,10 @@ class Scale:
 
     def folder(self, number: int) -> str:
         return f"team-{number // self.namespaces % self.folders}"
+
+    def model_policy(self, number: int) -> Manifest:
+        by_time = self.folder(number) == self.key(number).namespace
+        return {"type": "LastModified" if by_time else "SemVer", "interval": f"{self.interval}s"}
 
 
 class Sources:
@@ -105,12 +113,12 @@ class Watch:
 
 
 def follows(scale: Scale, at: Sources, number: int) -> Manifest:
-    """Return the spec of one app: an image by semantic version, and the model uploaded last, which is the default."""
+    """Return the spec of one app, which follows both streams."""
     place = {"account": "contosomodels", "container": "models", "path": scale.folder(number)}
     return {
         "image": f"{at.registry}/apps/{scale.folder(number)}",
         "imagePolicy": {"type": "SemVer", "range": "1.x", "interval": f"{scale.interval}s"},
-        "modelPolicy": {"interval": f"{scale.interval}s"},
+        "modelPolicy": scale.model_policy(number),
         "modelSource": {
             "azureBlob": {**place, "endpoint": f"http://{at.store}"},
             "credentials": {"secretRef": {"name": "contosomodels"}},

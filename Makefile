@@ -4,7 +4,7 @@ PYTHON ?= python3
 ifneq ($(origin NAME),command line)
 NAME :=  # some systems set it to the machine's name
 endif
-TASKS := demo test check cluster deploy cluster-down mutants prove format crd lock
+TASKS := demo test check cluster deploy cluster-down mutants prove bench format crd lock
 .PHONY: help $(TASKS)
 
 help:

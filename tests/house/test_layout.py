@@ -59,7 +59,7 @@ def test_files_and_functions_stay_short_enough_to_read(path: Path) -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, "benchmarks/requirements.txt"])
 def test_locks_hold_names_versions_and_hashes_only(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from tasks import checks, lock, mutants, prove, testing
+from tasks import bench, checks, lock, mutants, prove, testing
 from tasks.console import TaskError, fail, python_path, run
 from tasks.environment import ensure_environment
 
@@ -32,6 +32,7 @@ TASKS: dict[str, tuple[str, Task]] = {
     "deploy": ("put the operator and the digits example into the cluster", _in_environment("-m", "demo.deploy")),
     "cluster-down": ("end the cluster and leave nothing", _in_environment("-m", "cluster", "down")),
     "prove": ("count a claim over all of its cases (NAME=...; without it: the list)", prove.prove),
+    "bench": ("measure the product beside others (NAME=...; without it: the list)", bench.bench),
     "mutants": ("plant known faults and see the tests catch them", lambda _: mutants.mutants()),
     "format": ("rewrite the code in the project's format", lambda _: checks.format_code()),
     "crd": ("generate crds/ and the chart's copy again", _in_environment("-m", "aiapp_operator.api.crd")),

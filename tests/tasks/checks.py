@@ -5,7 +5,7 @@ from pathlib import Path
 from tasks.console import fail, python_path, run, say
 from tasks.environment import ensure_environment
 
-CODE = ("operator", "serving", "tests", "examples")
+CODE = ("operator", "serving", "tests", "examples", "benchmarks")
 
 
 def check() -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE_ROOTS = ("operator", "serving", "tests", "examples", "examples/digits")
+SOURCE_ROOTS = ("operator", "serving", "tests", "examples", "examples/digits", "benchmarks")
 QUIET_SECONDS = 20.0
 """A command that prints nothing for longer gets a line that says it still runs."""
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cluster.cache import cache_dir
@@ -23,27 +24,41 @@ def ensure_environment(stage: str) -> Path:
     Raises:
         TaskError: this Python is too old or cannot make virtual environments, or a package cannot be had.
     """
+    home = cache_dir() / f"venv-{_key(STAGES.values())}"
+    _install(home, STAGES[stage], [home / ".dev-is-complete", home / f".{stage}-is-complete"])
+    return home / "bin" / "python"
+
+
+def ensure_list(requirements: Path) -> Path:
+    """Return the Python of a virtual environment that holds the packages of one list, and no others.
+
+    Raises:
+        TaskError: as `ensure_environment`.
+    """
+    home = cache_dir() / f"venv-{_key([requirements])}"
+    _install(home, requirements, [home / ".list-is-complete"])
+    return home / "bin" / "python"
+
+
+def _install(home: Path, requirements: Path, markers: Sequence[Path]) -> None:
+    """Make the environment and install the list, unless one of `markers` is there; leave the last of them."""
     if sys.version_info < OLDEST_PYTHON:
         raise TaskError(
             f"Python {sys.version.split()[0]} is too old: 3.11 or newer is needed (make PYTHON=python3.11 ...)"
         )
-    home = cache_dir() / f"venv-{_key()}"
     python = home / "bin" / "python"
     if not python.exists():
         _create(home)
-    marker = home / f".{stage}-is-complete"
-    if not marker.exists() and not (home / ".dev-is-complete").exists():
-        requirements = STAGES[stage]
+    if not any(marker.exists() for marker in markers):
         count = sum(1 for line in requirements.read_text().splitlines() if "==" in line)
         say(f"installing {count} Python packages ({requirements.relative_to(ROOT)}), once")
         options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
         run_quietly("python packages", [python, "-m", "pip", "install", *options, "-r", requirements])
-        marker.touch()
-    return python
+        markers[-1].touch()
 
 
-def _key() -> str:
-    content = b"".join(path.read_bytes() for path in STAGES.values())
+def _key(lists: Iterable[Path]) -> str:
+    content = b"".join(path.read_bytes() for path in lists)
     version = f"{sys.version_info.major}.{sys.version_info.minor}:{sys.base_prefix}".encode()
     return hashlib.sha256(version + content).hexdigest()[:12]
 

@@ -29,4 +29,9 @@ def lock() -> int:
     digits = ROOT / "examples" / "digits"
     source, target = digits / "requirements.in", digits / "requirements.txt"
     say(f"{target.relative_to(ROOT)}: what the example's image adds")
-    return run([uv, "pip", "compile", *flags, "-c", EVERYTHING, source, "-o", target])
+    if status := run([uv, "pip", "compile", *flags, "-c", EVERYTHING, source, "-o", target]):
+        return status
+    source, target = ROOT / "benchmarks" / "requirements.in", ROOT / "benchmarks" / "requirements.txt"
+    say(f"{target.relative_to(ROOT)}: the serving image's versions, and what they are measured against")
+    image = ROOT / "serving" / "requirements.txt"  # not EVERYTHING, which peers may contradict
+    return run([uv, "pip", "compile", *flags, "--extra", "serving", project, source, "-c", image, "-o", target])

@@ -1,0 +1,3 @@
+module aiapp/benchmarks/fetch
+
+go 1.26.0

@@ -11,7 +11,7 @@ from cluster.cache import Report
 from cluster.protocol import CAPABILITIES, Cluster
 
 THREE_WAYS = "be root on Linux, start Docker, or name a cluster: CLUSTER=context:NAME REGISTRY=HOST/PREFIX"
-ONLY_LOCAL = frozenset({"network-route", "service-control", "node-exec", "s3", "identity", "registry-tokens"})
+ONLY_LOCAL = frozenset({"network-route", "service-control", "node-exec", "claims", "s3", "identity", "registry-tokens"})
 OF_KIND = frozenset(CAPABILITIES) - ONLY_LOCAL - {"loadbalancer"}
 OF_LOCAL = frozenset(CAPABILITIES) - {"loadbalancer"}
 OF_CONTEXT = frozenset({"pods", "push-image"})

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,9 @@ class KubectlCluster:
     @property
     def ca_certificate(self) -> Path | None:
         return None
+
+    def claim(self, namespace: str, name: str) -> AbstractContextManager[Path]:
+        raise NotImplementedError(f"{namespace}/{name}: cluster {self.name} has no volumes of ours: needs('claims')")
 
     def _output(self, program: Path, args: tuple[str, ...], kwargs: dict[str, Any]) -> str:
         output: str = subprocess.check_output(

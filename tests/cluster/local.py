@@ -1,17 +1,19 @@
 """Backend `local`: a single node of the project's own build, in namespaces of this machine."""
 
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from azure.storage.blob import BlobServiceClient
 from minio import Minio
 
-from cluster import blobstore, identity, images, node, objectstore
+from cluster import blobstore, claims, identity, images, node, objectstore
 from cluster.backends import OF_LOCAL
 from cluster.binaries import ensure_binaries
 from cluster.cache import Report
@@ -116,6 +118,21 @@ class LocalCluster(KubectlCluster):
         secret = secrets.token_urlsafe(24)
         identity.add_grant(directory_of(self.name), Grant(tenant_id, client_id, secret=secret))
         return secret
+
+    @contextmanager
+    def claim(self, namespace: str, name: str) -> Iterator[Path]:
+        """Make a PersistentVolumeClaim; what is written to the folder is in it. Its volume goes at the end."""
+        volume = f"{namespace}-{name}"
+        folder = directory_of(self.name) / "claims" / volume
+        folder.mkdir(parents=True)
+        try:
+            manifest = {"apiVersion": "v1", "kind": "List", "items": claims.of_folder(namespace, name, str(folder))}
+            self.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+            yield folder
+        finally:
+            # Both are kept while a pod mounts them, which is no reason to wait for it.
+            for kind, one in (("persistentvolumeclaim", name), ("persistentvolume", volume)):
+                self.kubectl("delete", kind, one, "--namespace", namespace, "--wait=false", "--ignore-not-found")
 
     def load_docker_image(self, docker_image: str) -> None:
         """Put an image of this machine's Docker, else of its buildah, on the node, as `kind load docker-image` does."""

@@ -17,6 +17,7 @@ CAPABILITIES: Mapping[str, str] = {
     "loadbalancer": "a Service of type LoadBalancer gets an address",
     "service-control": "service_stopped() stops a part of the cluster and starts it again",
     "node-exec": "node_command() runs a program among the cluster's names and addresses",
+    "claims": "claim() makes a PersistentVolumeClaim over a folder that this process writes to",
     "s3": "s3.aiapp.test is an S3 server that really serves, over TLS by ca_certificate",
     "identity": "login.microsoftonline.com gives tokens to the ServiceAccounts and client secrets that tests federate",
     "registry-tokens": "the same images are behind a registry that wants tokens of its own token service",
@@ -105,6 +106,9 @@ class Cluster(Protocol):
 
     def client_secret(self, client_id: str, tenant_id: str) -> str:
         """Give an application a new client secret; those that it had go on working."""
+
+    def claim(self, namespace: str, name: str) -> AbstractContextManager[Path]:
+        """Make a PersistentVolumeClaim; what is written to the folder is in it."""
 
     def create(self) -> None: ...
 

@@ -17,7 +17,7 @@ from cluster.network import S3_HOST
 from cluster.objectstore import s3_client
 from cluster.protocol import Cluster
 from cluster.toolchain import say
-from e2e.test_cluster_names import eventually, phase, pod
+from e2e.test_cluster_names import RESTRICTED, eventually, phase, pod
 
 TENANT = "72f988bf-0000-4000-8000-000000000001"
 READ_BLOB = """
@@ -126,3 +126,21 @@ def test_the_s3_server_serves_under_its_name_and_refuses_other_keys(kind_cluster
     look_up = f"import socket; print(socket.gethostbyname({S3_HOST!r}))"
     found = subprocess.check_output(kind_cluster.node_command(sys.executable, "-c", look_up), text=True)
     assert found.strip() in kind_cluster.s3.host_endpoint
+
+
+@pytest.mark.needs("claims")
+def test_a_pod_reads_what_was_written_to_a_claim(kind_cluster: Cluster, namespace: str) -> None:
+    image = kind_cluster.push_image(ensure_base_image(say))
+    with kind_cluster.claim(namespace, "models") as folder:
+        (folder / "model").write_text("weights")
+        container = {
+            "name": "main",
+            "image": image,
+            "command": ["grep", "-x", "weights", "/models/model"],
+            "securityContext": RESTRICTED,
+            "volumeMounts": [{"name": "models", "mountPath": "/models", "readOnly": True}],
+        }
+        volume = {"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}}
+        manifest = pod("reader", image, containers=[container], volumes=[volume])
+        kind_cluster.kubectl("apply", "--namespace", namespace, "-f", "-", input=manifest)
+        eventually("pod reader succeeded", lambda: phase(kind_cluster, namespace, "reader") == "Succeeded")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from aiapp_models.addresses import Endpoint, parse_url
 from aiapp_models.errors import Reason, SourceError
+from aiapp_models.stores.answers import xml_code
 from aiapp_models.stores.connection import CONNECT_SECONDS, READ_SECONDS, Network, network_problem, tls_context
 from aiapp_models.stores.guarded import open_connection, refuse_url
 
@@ -22,7 +23,6 @@ REFUSAL_BYTES: Final = 16 * 1024
 """As much of a refusal is read as its error code can be in."""
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(?:\d{1,19}|\*)")
-_XML_CODE: Final = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _BROKEN: Final = (OSError, http.client.HTTPException)
 
 
@@ -193,8 +193,7 @@ def _refusal(response: http.client.HTTPResponse) -> HttpRefusal:
     headers = {name.lower(): value for name, value in response.getheaders()}
     code = headers.get("x-ms-error-code", "")
     if not code and response.status >= 400:
-        match = _XML_CODE.search(response.read(REFUSAL_BYTES))
-        code = match[1].decode() if match else ""
+        code = xml_code(response.read(REFUSAL_BYTES))
     return HttpRefusal(response.status, code, headers)
 
 

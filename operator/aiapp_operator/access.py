@@ -14,6 +14,10 @@ from aiapp_operator.state import Identity
 
 SECRET_READER: Final = "aiapp-secret-reader"  # noqa: S105 - the chart's ClusterRole
 
+NOT_LET_IN: Final = frozenset(
+    {Reason.REGISTRY_UNAUTHORIZED.value, ModelReason.STORE_FORBIDDEN.value, ModelReason.IDENTITY_REFUSED.value}
+)
+
 
 class SecretReader(Protocol):
     """Reads a Secret's decoded values."""
@@ -58,9 +62,9 @@ class Access:
             return SecretValues(await self._secret(question.namespace, question.secret)), None
         return Anonymous(), None
 
-    def refused(self, account: Account | None) -> None:
-        """Look an identity up anew at the next question, as a source did not let it in."""
-        if account:
+    def refused(self, account: Account | None, reason: str) -> None:
+        """Look an identity up anew at the next question if it was not let in; it may be another by then."""
+        if account and reason in NOT_LET_IN:
             self._identities.forget(account)
 
     async def _identity_if_any(self, account: Account) -> AzureIdentity | None:

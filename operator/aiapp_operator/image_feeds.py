@@ -9,7 +9,7 @@ from aiapp_models.credentials import AzureIdentity
 from aiapp_operator import following
 from aiapp_operator.access import Access
 from aiapp_operator.asking import Refusal, answered, refused
-from aiapp_operator.errors import OperatorError, Reason, TransientError
+from aiapp_operator.errors import OperatorError, Reason
 from aiapp_operator.feeds import Outcome
 from aiapp_operator.following import Policy, Version
 from aiapp_operator.image_reference import ImageReference
@@ -59,8 +59,7 @@ class Images:
         try:
             return await what(question.reference, logins, identity)
         except OperatorError as error:
-            if not isinstance(error, TransientError):
-                self.access.refused(question.account)
+            self.access.refused(question.account, error.reason)
             raise
 
 

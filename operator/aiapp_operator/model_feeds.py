@@ -60,8 +60,7 @@ class Stores:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, opener), who
         except SourceError as error:
-            if not error.transient:
-                self._access.refused(question.account)
+            self._access.refused(question.account, error.reason)
             raise
 
     async def model(self, question: ModelQuestion, version: str) -> ResolvedModel:

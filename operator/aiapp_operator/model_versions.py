@@ -44,7 +44,8 @@ class Folder:
         self._names: frozenset[str] = frozenset()
         self._complete: dict[str, datetime] = {}  # a version's time never moves
         self._incomplete: dict[str, None] = {}  # the one that was looked at longest ago first
-        self._orders: dict[Policy, tuple[str, ...]] = {}
+        self._orders: dict[Policy, tuple[str, ...]] = {}  # by name, of all names
+        self._latest: dict[Policy, Version | None] = {}  # by time, of the complete ones
         self._crowded = False
 
     def newest(
@@ -67,6 +68,7 @@ class Folder:
     def forget(self, name: str) -> None:
         """Look at a version again: it was not what it seemed."""
         self._complete.pop(name, None)
+        self._latest = {}
 
     def nothing(self, where: str, policy: Policy) -> Problem:
         """Say why there is no newest version."""
@@ -85,7 +87,7 @@ class Folder:
             return  # the strings that are kept stay the ones that are shared
         self._complete = {name: time for name, time in self._complete.items() if name in names}
         self._incomplete = {name: None for name in self._incomplete if name in names}
-        self._names, self._orders = names, {}
+        self._names, self._orders, self._latest = names, {}, {}
 
     def _look_at_all(self, open_another: Opener, store: ModelStore, policies: list[Policy], deadline: float) -> None:
         unknown = (name for name in sorted(self._names) if name not in self._complete)
@@ -123,14 +125,17 @@ class Folder:
         self._incomplete.pop(name, None)
         if published:
             self._complete[name] = published
+            self._latest = {}
         else:
             self._incomplete[name] = None
         return published
 
     def _newest(self, store: ModelStore, policy: Policy, deadline: float) -> Version | None:
         if policy.type == following.LAST_MODIFIED:
-            found = following.ranked([Version(*item) for item in self._complete.items()], policy)
-            return found[0] if found else None
+            if policy not in self._latest:
+                found = following.ranked([Version(*item) for item in self._complete.items()], policy)
+                self._latest[policy] = found[0] if found else None
+            return self._latest[policy]
         if policy not in self._orders:
             self._orders[policy] = tuple(v.name for v in following.ranked(map(Version, self._names), policy))
         # By name, so only those above the newest complete one need a look.

@@ -11,6 +11,7 @@ from aiapp_models.errors import Reason as ModelReason
 from aiapp_operator import actions, findings, ledger, questions, releases
 from aiapp_operator.api.v1alpha1 import KIND, AIApp
 from aiapp_operator.children import expected
+from aiapp_operator.children.service_account import service_account
 from aiapp_operator.errors import NotFoundError
 from aiapp_operator.kube import Kube
 from aiapp_operator.ledger import controller
@@ -23,12 +24,18 @@ from aiapp_operator.view import View
 
 
 class Pending(NamedTuple):
-    """What is still to be asked; followed: by a feed. fresh: somebody wants an answer of now, not one that was kept."""
+    """What is still to be asked.
+
+    followed: those streams that a feed asks for.
+    fresh: somebody wants an answer of now, not one that was kept.
+    account: the ServiceAccount that must be there first, as a source is asked as it.
+    """
 
     app: AIApp
     streams: tuple[Stream, ...]
     followed: frozenset[Stream]
     fresh: bool
+    account: Manifest | None
 
 
 class Observer:
@@ -91,7 +98,8 @@ class Observer:
             answers |= {stream: self._streams.known(key, stream) for stream in policies}
         missing = tuple(stream for stream in wanted if answers.get(stream) is None)
         observed = _with_answers(replace(observed, drifts=self._streams.drifts(key)), answers)
-        return observed, Pending(app, missing, frozenset(policies), fresh) if missing else None
+        account = service_account(app) if len(rest) < len(wanted) else None
+        return observed, Pending(app, missing, frozenset(policies), fresh, account) if missing or account else None
 
     async def _answer(self, observed: Observed, pending: Pending, stream: Stream) -> Any:
         key, app = key_of(observed.app), pending.app
@@ -137,7 +145,7 @@ def _with_answers(observed: Observed, answers: Mapping[Stream, Any]) -> Observed
 
 
 def _account_to_come(observed: Observed, app: AIApp, stream: Stream) -> Problem | None:
-    """A source that is asked as the app's own ServiceAccount has to wait for this run to make it."""
+    """A source that is asked as the app's own ServiceAccount has to wait until that is made."""
     account = ObjectId("ServiceAccount", app.metadata.name)
     if app.spec.service_account_name or account in observed.children or account in observed.occupied:
         return None
@@ -148,7 +156,7 @@ def _account_to_come(observed: Observed, app: AIApp, stream: Stream) -> Problem 
     else:
         model = questions.model(app)
         waits = model is not None and model.account is not None
-    words = f"ServiceAccount {account.name} is made first; then the {stream.value.lower()}'s source is asked as it"
+    words = f"ServiceAccount {account.name} is not there yet; the {stream.value.lower()}'s source is asked as it"
     return Problem(Severity.TRANSIENT, ModelReason.IDENTITY_MISSING, words) if waits else None
 
 

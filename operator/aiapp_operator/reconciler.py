@@ -14,7 +14,7 @@ from aiapp_operator.metrics import reconciliation
 from aiapp_operator.observe import Observer
 from aiapp_operator.patience import Patience
 from aiapp_operator.settings import Settings
-from aiapp_operator.state import Key, Manifest, ObjectId, Observed, Problem, Severity
+from aiapp_operator.state import Key, Manifest, ObjectId, Observed, Plan, Problem, Severity
 from aiapp_operator.view import View
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,10 @@ class Reconciler:
         observed, pending = await self._observer.look(app, self._clock())
         if pending:
             observed = await self._acknowledge(observed)
+            if pending.account:
+                await self._actor.carry_out(Plan(apply=(pending.account,)), observed, self._clock())
+                observed, pending = await self._observer.look(observed.app, self._clock())
+        if pending:
             observed = await self._observer.ask(observed, pending)
         now = self._clock()
         plan = planning.plan(observed, self._settings, now)

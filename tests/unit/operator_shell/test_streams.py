@@ -8,6 +8,7 @@ import pytest
 from aiapp_models.errors import Reason, SourceError
 from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
+from aiapp_operator.kube import RESOURCES
 from aiapp_operator.ledger import format_time
 from aiapp_operator.state import Manifest, Stream
 from unit.operator_shell import virtual_time
@@ -56,13 +57,29 @@ async def test_an_app_whose_sources_have_nothing_new_costs_one_read_of_each_secr
 @in_virtual_time
 async def test_by_identity_not_even_that(world: World) -> None:
     world.app(BY_IDENTITY)
-    await world.pass_time(20)
+    await world.pass_time(2)
+    assert world.api.has("Deployment")  # asked as the ServiceAccount that the same run made
+    assert {event["type"] for event in world.api.all_of("Event")} == {"Normal"}
+    await world.pass_time(18)
     assert world.active == (digest("1.0.0"), "v1")
     world.api.requests.clear()
     world.registry.asked.clear()
     await asyncio.sleep(3600)
     assert world.registry.asked == {"HEAD": 3600 // INTERVAL}
     assert kinds(world) == {"POST digits": 1}  # one new token of the ServiceAccount an hour
+
+
+@in_virtual_time
+async def test_an_account_that_is_refused_is_told_and_tried_again(world: World) -> None:
+    path = RESOURCES["ServiceAccount"].path(*KEY)
+    world.api.refuses["PATCH", path] = (403, "no more ServiceAccounts")
+    world.app(BY_IDENTITY)
+    await world.pass_time(5)
+    assert world.condition("UpToDate") == ("False", "Refused")
+    assert world.condition("SourcesResolved") == ("False", "IdentityMissing")
+    world.api.refuses.clear()
+    await world.pass_time(120)
+    assert world.active == (digest("1.0.0"), "v1")
 
 
 @in_virtual_time

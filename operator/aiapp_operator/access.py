@@ -13,10 +13,10 @@ from aiapp_operator.settings import Settings
 from aiapp_operator.state import Identity
 
 SECRET_READER: Final = "aiapp-secret-reader"  # noqa: S105 - the chart's ClusterRole
-
 NOT_LET_IN: Final = frozenset(
     {Reason.REGISTRY_UNAUTHORIZED.value, ModelReason.STORE_FORBIDDEN.value, ModelReason.IDENTITY_REFUSED.value}
 )
+"""Reasons of a source, or of Entra ID, that knows who asks and refuses."""
 
 
 class SecretReader(Protocol):

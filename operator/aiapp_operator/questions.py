@@ -14,7 +14,7 @@ from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.ledger import Release
-from aiapp_operator.state import Key, Manifest
+from aiapp_operator.state import Key
 
 AZURE_REGISTRIES: Final = (".azurecr.io", ".azurecr.cn", ".azurecr.us")
 """The only registries that take a token of Microsoft Entra ID."""
@@ -90,27 +90,22 @@ def model(app: AIApp) -> ModelQuestion | None:
     return _model(_key(app), app.spec.service_account_name, app.spec.model_source)
 
 
-def image_of(key: Key, release: Release) -> ImageQuestion:
-    """Return the question for the image that a release runs, by its digest."""
+def released(key: Key, release: Release) -> tuple[ImageQuestion, ModelQuestion | None] | None:
+    """Return the questions for the bytes that a release runs; None: its record cannot be read that far."""
     config, image = release.inputs.config, release.inputs.image
-    parsed = ImageReference.parse(image.ref)
-    secrets = tuple(secret["name"] for secret in config.get("imagePullSecrets", ()))
-    account = _account(key, config.get("serviceAccountName"), _source(config))
-    return _image(key, ImageReference(parsed.registry, parsed.path, None, image.digest), secrets, account)
-
-
-def model_of(key: Key, release: Release) -> ModelQuestion | None:
-    """Return the question for the model that a release runs; None: there is none to ask for."""
-    return _model(key, release.inputs.config.get("serviceAccountName"), _source(release.inputs.config))
+    try:
+        parsed = ImageReference.parse(image.ref)
+        secrets = tuple(secret["name"] for secret in config.get("imagePullSecrets", ()))
+        name, kept = config.get("serviceAccountName"), config.get("modelSource")
+        source = ModelSource.model_validate(kept) if kept else None
+    except (AttributeError, KeyError, TypeError, ValueError):  # pydantic's error is a ValueError
+        return None
+    reference = ImageReference(parsed.registry, parsed.path, None, image.digest)
+    return _image(key, reference, secrets, _account(key, name, source)), _model(key, name, source)
 
 
 def _key(app: AIApp) -> Key:
     return Key(app.metadata.namespace, app.metadata.name)
-
-
-def _source(config: Manifest) -> ModelSource | None:
-    kept = config.get("modelSource")
-    return ModelSource.model_validate(kept) if kept else None
 
 
 def _image(key: Key, reference: ImageReference, secrets: tuple[str, ...], account: Account) -> ImageQuestion:

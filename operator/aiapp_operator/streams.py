@@ -111,15 +111,17 @@ class Streams:
         return Ask(("models", question), question.namespace, seconds, make, _aspect(policy, again=again))
 
     def _looks(self, key: Key, release: Release) -> tuple[Ask, ...]:
+        if (asked := questions.released(key, release)) is None:
+            return ()
+        (image, model), released = asked, release.inputs.model
         seconds = self._verify_seconds
         first = max(1.0, seconds * SPREAD * self._spread())
-        image, model, asked = questions.image_of(key, release), release.inputs.model, questions.model_of(key, release)
         make = partial(ImageVerifier, image, self._images)
         looks = (Ask(("image", image), key.namespace, seconds, make, first_after=first),)
-        if model is None or asked is None:
+        if model is None or released is None:
             return looks
-        place = ("model", asked, model.version, model.digest, model.manifest_digest)
-        make_model = partial(ModelVerifier, asked, model, self._stores)
+        place = ("model", model, released.version, released.digest, released.manifest_digest)
+        make_model = partial(ModelVerifier, model, released, self._stores)
         return (*looks, Ask(place, key.namespace, seconds, make_model, first_after=first))
 
 

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from aiapp_models.errors import Reason, SourceError
-from aiapp_operator import following
+from aiapp_operator import following, questions
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.kube import RESOURCES
-from aiapp_operator.ledger import format_time
-from aiapp_operator.state import Manifest, Stream
+from aiapp_operator.ledger import Inputs, Release, format_time
+from aiapp_operator.state import Manifest, ResolvedImage, Stream
 from unit.operator_shell import virtual_time
 from unit.operator_shell.followed import Followed, digest
 from unit.operator_shell.followed_world import (
@@ -177,6 +178,16 @@ async def test_an_upload_that_never_served_may_be_repaired_under_its_name(world:
     await world.pass_time(INTERVAL + 10)
     container = world.api.of("Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == f"{REPOSITORY}@{digest('repaired')}"
+
+
+@pytest.mark.parametrize(
+    "config", [{"modelSource": {"x": 1}}, {"imagePullSecrets": [{}]}, {"imagePullSecrets": 5}, {"modelSource": [1]}]
+)
+def test_a_record_that_somebody_edited_is_looked_after_as_far_as_it_can_be_read(config: Manifest) -> None:
+    image = ResolvedImage(f"{REPOSITORY}:1.0.0", digest("1.0.0"))
+    release = Release(1, "digits-1", Inputs(image, None, config), image.ref, {})
+    assert questions.released(KEY, release) is None
+    assert questions.released(KEY, replace(release, inputs=Inputs(image, None, {}))) is not None
 
 
 def app(namespace: str, name: str, spec: Manifest) -> AIApp:

@@ -16,11 +16,6 @@ from faults.server import FaultServer, serving
 FILES = {"model.npz": bytes(range(200)), "labels/names.json": b"[]"}
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("azure.core.pipeline.transport.RequestsTransport.sleep", lambda *_: None)
-
-
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
     with serving() as running:

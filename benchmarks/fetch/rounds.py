@@ -64,6 +64,7 @@ def _fetch(arm: str, scenario: Scenario, work: Path, built: Path) -> Sample:
 
 def _output(arm: str, command: Sequence[str]) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=900)
     if result.returncode:
         raise RuntimeError(f"{arm} failed (exit {result.returncode}):\n{(result.stdout + result.stderr)[-2000:]}")

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
@@ -24,6 +24,9 @@ from aiapp_serving.parts import Part, Target
 from aiapp_serving.progress import Progress, Report
 
 CONNECTIONS: Final = 16
+CONNECTIONS_FOR_SMALL_PARTS: Final = 32
+SMALL_PART_BYTES: Final = 2 * 1024 * 1024
+"""With parts this small on average, waiting for first bytes is most of the time: more of them wait at once."""
 MIN_PART_BYTES: Final = 1024 * 1024
 MAX_PART_BYTES: Final = 16 * 1024 * 1024
 """The larger a part, the less its request's round trip weighs; the smaller, the sooner hashing can follow."""
@@ -53,6 +56,12 @@ def download(store: ModelStore, manifest: ModelManifest, folder: Path, report: R
     _Download(store, manifest, folder, report).run()
 
 
+def connections(parts: Sequence[int]) -> int:
+    """Return how many parts of these lengths are read at the same time."""
+    small = sum(parts) <= SMALL_PART_BYTES * len(parts)
+    return min(CONNECTIONS_FOR_SMALL_PARTS if small else CONNECTIONS, len(parts))
+
+
 def pause_seconds(failures: int, retry_after: float | None, chance: float) -> float:
     """Return how long to wait after so many failures in a row; `chance` from 0 to 1 spreads the pods of a rollout."""
     back_off = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1)) * chance
@@ -80,7 +89,7 @@ class _Download:
     def run(self) -> None:
         for target in self._targets:
             model_folder.create_file(self._folder, target.file.path, target.file.size)
-        workers = min(CONNECTIONS, len(self._queue))
+        workers = connections([part.length for part in self._queue])
         threads: list[threading.Thread] = []
         try:
             for number in range(workers):

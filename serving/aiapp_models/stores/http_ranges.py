@@ -5,9 +5,11 @@ The stores say where and with which headers; this module knows no store and no c
 
 import http.client
 import re
+import socket
+import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -120,6 +122,8 @@ class HttpRangeReader:
         self._connection = connection
         self._response = response
         self._where = where
+        self._receive = _receiver(connection.sock)
+        self._buffered = True
         self._left = response.length or 0
         self._got = 0
         self._closed = False
@@ -133,9 +137,14 @@ class HttpRangeReader:
         """
         if not self._left:
             return 0
+        wanted = buffer[: self._left]
         try:
-            # One read of the socket at most: to fill the buffer, `response.readinto` would wait without a limit.
-            count = self._response.fp.readinto1(buffer[: self._left])
+            if self._receive is None or self._buffered:
+                # One read of the socket at most: to fill the buffer, `response.readinto` would wait without a limit.
+                count = self._response.fp.readinto1(wanted)
+                self._buffered = count == len(wanted)  # else nothing is left of what came with the headers
+            else:
+                count = self._receive(wanted)
         except _BROKEN as error:
             raise _unreachable(self._where, error, self._endpoint.host) from None
         if not count:
@@ -177,6 +186,16 @@ def _send(connection: http.client.HTTPConnection, target: str, headers: Mapping[
     except BaseException:
         connection.close()
         raise
+
+
+def _receiver(opened: socket.socket | None) -> Callable[[memoryview], int] | None:
+    """Return what reads a socket by the shortest way: TLS comes in pieces of 16 KiB, so each call in between counts.
+
+    None: the server ends the connection with this answer, and the response alone still holds its socket.
+    """
+    if isinstance(opened, ssl.SSLSocket):
+        return lambda buffer: opened.read(len(buffer), buffer)  # type: ignore[return-value]  # a number, given a buffer
+    return opened.recv_into if opened else None
 
 
 def _is_range(response: http.client.HTTPResponse, offset: int, length: int) -> bool:

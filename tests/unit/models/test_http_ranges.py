@@ -108,6 +108,15 @@ def test_a_connection_is_not_kept_when_its_answer_was_not_read(server: Server, c
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
+def test_a_server_may_end_the_connection_with_its_answer(server: Server, client: RangeClient, version: bytes) -> None:
+    big = 300_000
+    head = b" 206 X\r\nConnection: close\r\nContent-Range: bytes 10-%d/400000\r\nContent-Length: %d\r\n\r\n"
+    server.answers, server.keep = [version + head % (9 + big, big) + b"x" * big] * 2, False
+    assert [len(read(client, server, 10, big)) for _ in range(2)] == [big] * 2
+    assert server.connections == 2
+
+
 @pytest.mark.parametrize("cut", [0, 1, 99])
 def test_a_body_that_ends_early_is_worth_another_try(server: Server, client: RangeClient, cut: int) -> None:
     server.answers, server.keep = [OK + BODY[10 : 10 + cut]], False

@@ -12,11 +12,12 @@ from aiapp_models.errors import Reason, SourceError
 from aiapp_models.manifest import ModelFile, ModelManifest
 from aiapp_serving import download as engine
 from aiapp_serving import model_folder
-from aiapp_serving.download import download, pause_seconds
+from aiapp_serving.download import connections, download, pause_seconds
 from aiapp_serving.parts import Target
 from stand_ins.memory_store import MemoryStore, PieceReader, unreachable
 
 PART = 4096
+MIB = 1024 * 1024
 FILES = {
     "big.bin": b"".join(number.to_bytes(4) for number in range(10 * PART // 4)) + b"x",
     "exact.bin": b"".join(number.to_bytes(4) for number in range(2 * PART // 4)),
@@ -185,6 +186,21 @@ def test_next_to_nothing_ends_it_with_the_trouble_that_explains_it(
         download(store, store.manifest("3"), tmp_path, print)
     assert (caught.value.reason, caught.value.transient) == (Reason.STORE_UNREACHABLE, True)
     released.set()
+
+
+@pytest.mark.parametrize(
+    ("parts", "count"),
+    [
+        ([], 0),
+        ([5], 1),
+        ([2 * MIB] * 40, 32),
+        ([2 * MIB + 1] * 40, 16),
+        ([16 * MIB] * 3, 3),
+        ([MIB] * 60 + [16 * MIB] * 9, 16),
+    ],
+)
+def test_small_parts_are_read_over_more_connections(parts: list[int], count: int) -> None:
+    assert connections(parts) == count
 
 
 @pytest.mark.parametrize(

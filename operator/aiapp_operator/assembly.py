@@ -15,22 +15,22 @@ from aiapp_models.credentials import AzureIdentity
 from aiapp_models.stores.azure_identity import WorkloadIdentity
 from aiapp_models.stores.connection import Network
 from aiapp_operator import metrics
-from aiapp_operator.access import Access
 from aiapp_operator.act import Actor
 from aiapp_operator.errors import NotFoundError, WaitingError
-from aiapp_operator.feeds import POLLS, Feeds
-from aiapp_operator.identities import Identities
-from aiapp_operator.image_feeds import Images
 from aiapp_operator.kube import Kube
-from aiapp_operator.model_feeds import Stores
 from aiapp_operator.observe import Observer
 from aiapp_operator.patience import Patience
 from aiapp_operator.reconciler import Reconciler
 from aiapp_operator.registry import Registry
 from aiapp_operator.settings import Settings
-from aiapp_operator.sources import Sources
+from aiapp_operator.sources.access import Access
+from aiapp_operator.sources.feeds import POLLS, Feeds
+from aiapp_operator.sources.fixed import Sources
+from aiapp_operator.sources.identities import Identities
+from aiapp_operator.sources.image_feeds import Images
+from aiapp_operator.sources.model_feeds import Stores
+from aiapp_operator.sources.streams import Streams
 from aiapp_operator.state import Identity, Key, Manifest
-from aiapp_operator.streams import Streams
 from aiapp_operator.view import APP_KIND, View
 from aiapp_operator.watchdog import Watchdog
 from aiapp_operator.workqueue import WorkQueue

@@ -125,8 +125,8 @@ def nothing_matches(where: str, names: Iterable[str], policy: Policy) -> Problem
     if listed:
         shown = ", ".join(listed[-SHOWN:])
         words = (
-            f"{where} has nothing that {policy} takes: it lists {len(listed)} names, such as {shown}; correct the policy "
-            "or the place in spec, or push one that matches"
+            f"{where} has nothing that {policy} takes: it lists {len(listed)} names, such as {shown}; "
+            "correct the policy or the place in spec, or push one that matches"
         )
     return Problem(Severity.WAITING, Reason.NO_MATCHING_VERSION, words)
 

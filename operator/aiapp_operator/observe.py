@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aiapp_models.contract import LABEL_INSTANCE, LABEL_MANAGED_BY, MANAGED_BY
 from aiapp_models.errors import Reason as ModelReason
-from aiapp_operator import actions, findings, ledger, questions, releases
+from aiapp_operator import actions, findings, ledger, releases
 from aiapp_operator.api.v1alpha1 import KIND, AIApp
 from aiapp_operator.children import expected
 from aiapp_operator.children.service_account import service_account
@@ -16,10 +16,11 @@ from aiapp_operator.errors import NotFoundError
 from aiapp_operator.kube import Kube
 from aiapp_operator.ledger import controller
 from aiapp_operator.patience import Patience
-from aiapp_operator.sources import Sources
+from aiapp_operator.sources import questions
+from aiapp_operator.sources.fixed import Sources
+from aiapp_operator.sources.streams import Streams
 from aiapp_operator.state import Key, Manifest, ObjectId, Observed, Problem, Severity, Stream
 from aiapp_operator.state import Sources as Answers
-from aiapp_operator.streams import Streams
 from aiapp_operator.view import View
 
 

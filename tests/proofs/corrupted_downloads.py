@@ -224,7 +224,7 @@ def _begin(done: "Synchronized[int]") -> None:
     """Prepare a process of the pool, which leaves Ctrl-C to the one that waits: it ends these."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o022)
-    logging.getLogger("azure").setLevel(logging.CRITICAL)  # it tells of every answer that went wrong
+    logging.getLogger("azure").setLevel(logging.CRITICAL + 1)  # it tells of every answer that went wrong
     _DONE.shared = done
 
 

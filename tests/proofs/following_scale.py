@@ -79,7 +79,10 @@ async def sources(scale: Scale) -> AsyncIterator[Sources]:
     command = (sys.executable, "-m", "proofs.standing_sources", str(scale.folders), str(scale.versions))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=pipe, stdout=pipe)
+    # In a session of its own, so that Ctrl-C is this process's alone, which ends that one.
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdin=pipe, stdout=pipe, start_new_session=True
+    )
     try:
         assert process.stdout
         yield Sources(process, tuple(json.loads(await process.stdout.readline())))

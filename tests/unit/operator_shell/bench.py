@@ -9,7 +9,7 @@ from aiapp_operator.observe import Observer
 from aiapp_operator.patience import Patience
 from aiapp_operator.reconciler import Reconciler
 from aiapp_operator.settings import Settings
-from aiapp_operator.sources import Sources
+from aiapp_operator.sources.fixed import Sources
 from aiapp_operator.state import Key, Manifest, Problem, ResolvedImage, ResolvedModel, Severity
 from aiapp_operator.view import View
 from unit.operator_shell.followed import Followed

@@ -14,18 +14,18 @@ from aiapp_models.credentials import AccessToken, AzureIdentity, Credentials, Se
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.manifest import ModelFile, ModelManifest
 from aiapp_models.stores.connection import Network
-from aiapp_operator.access import Access
 from aiapp_operator.errors import NotFoundError
 from aiapp_operator.errors import Reason as OperatorReason
-from aiapp_operator.feeds import Feeds
-from aiapp_operator.identities import Assertion, Identities
-from aiapp_operator.image_feeds import Images
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.model_feeds import Stores
 from aiapp_operator.pull_secrets import Login
 from aiapp_operator.settings import Settings
+from aiapp_operator.sources.access import Access
+from aiapp_operator.sources.feeds import Feeds
+from aiapp_operator.sources.identities import Assertion, Identities
+from aiapp_operator.sources.image_feeds import Images
+from aiapp_operator.sources.model_feeds import Stores
+from aiapp_operator.sources.streams import Streams
 from aiapp_operator.state import Identity, Key
-from aiapp_operator.streams import Streams
 from unit.operator_shell.memory_api import MemoryApi
 
 SETTINGS = Settings(fetch_image="contoso.azurecr.io/aiapp-serving@sha256:" + "3d" * 32, namespace="ops")

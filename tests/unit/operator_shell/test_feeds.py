@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aiapp_operator.feeds import (
+from aiapp_operator.sources.feeds import (
     FIRST_RETRY_SECONDS,
     LAST_RETRY_SECONDS,
     LONGEST_RETRY_AFTER,

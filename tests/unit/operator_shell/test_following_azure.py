@@ -11,14 +11,14 @@ from azure.storage.blob import ContainerClient
 from aiapp_models.addresses import NetworkRules
 from aiapp_models.stores.azure_identity import WorkloadIdentity
 from aiapp_models.stores.connection import Network
-from aiapp_operator import questions
-from aiapp_operator.access import Access
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy
-from aiapp_operator.identities import Identities
 from aiapp_operator.kube import ServiceAccountToken
-from aiapp_operator.model_feeds import FolderPoller, ModelVerifier, Stores
-from aiapp_operator.questions import Follow, Found
+from aiapp_operator.sources import questions
+from aiapp_operator.sources.access import Access
+from aiapp_operator.sources.identities import Identities
+from aiapp_operator.sources.model_feeds import FolderPoller, ModelVerifier, Stores
+from aiapp_operator.sources.questions import Follow, Found
 from aiapp_operator.state import Identity, Manifest, Problem, ResolvedModel
 from stand_ins.azurite import Account, upload
 from stand_ins.entra import CLIENT, TENANT, Entra, entra

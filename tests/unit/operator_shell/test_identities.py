@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from aiapp_operator.errors import OperatorError, TransientError, WaitingError
-from aiapp_operator.identities import CLIENT_ANNOTATION, RENEWED_AT, TENANT_ANNOTATION, Identities
 from aiapp_operator.kube import RESOURCES, TOKEN_SECONDS
-from aiapp_operator.questions import Account
 from aiapp_operator.settings import Settings
+from aiapp_operator.sources.identities import CLIENT_ANNOTATION, RENEWED_AT, TENANT_ANNOTATION, Identities
+from aiapp_operator.sources.questions import Account
 from aiapp_operator.state import Identity
 from unit.operator_shell import virtual_time
 from unit.operator_shell.followed import SETTINGS, MemoryIdentity

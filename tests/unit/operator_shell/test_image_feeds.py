@@ -6,9 +6,9 @@ import pytest
 
 from aiapp_operator.errors import NotFoundError, Reason, TransientError, WaitingError
 from aiapp_operator.following import Policy
-from aiapp_operator.image_feeds import MANY, ImageVerifier, TagPoller, TagsPoller
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.questions import Account, Follow, Found, ImageQuestion
+from aiapp_operator.sources.image_feeds import MANY, ImageVerifier, TagPoller, TagsPoller
+from aiapp_operator.sources.questions import Account, Follow, Found, ImageQuestion
 from aiapp_operator.state import ResolvedImage
 from unit.operator_shell.followed import Followed, MemoryIdentity, digest
 from unit.operator_shell.memory_api import MemoryApi

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from aiapp_models.errors import Reason, SourceError
-from aiapp_operator import model_versions
 from aiapp_operator.following import Policy
-from aiapp_operator.model_feeds import FolderPoller, ModelVerifier
-from aiapp_operator.questions import Follow, Found, ModelQuestion
+from aiapp_operator.sources import model_versions
+from aiapp_operator.sources.model_feeds import FolderPoller, ModelVerifier
+from aiapp_operator.sources.questions import Follow, Found, ModelQuestion
 from aiapp_operator.state import Problem, ResolvedModel, Severity
 from unit.operator_shell.followed import TIME, Followed, digest, secret_of
 from unit.operator_shell.memory_api import MemoryApi

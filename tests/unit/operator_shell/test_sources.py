@@ -14,16 +14,16 @@ from prometheus_client import REGISTRY
 from aiapp_models.credentials import AzureIdentity, Credentials
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores.connection import Network
-from aiapp_operator.access import Access
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.errors import ForbiddenError, NotFoundError, OperatorError, TransientError
-from aiapp_operator.identities import Identities
-from aiapp_operator.image_feeds import Images
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.kube import RESOURCES
-from aiapp_operator.model_feeds import Stores
 from aiapp_operator.pull_secrets import Login
-from aiapp_operator.sources import DEADLINE_SECONDS, QUESTIONS_PER_NAMESPACE, TURN_SECONDS, Sources
+from aiapp_operator.sources.access import Access
+from aiapp_operator.sources.fixed import DEADLINE_SECONDS, QUESTIONS_PER_NAMESPACE, TURN_SECONDS, Sources
+from aiapp_operator.sources.identities import Identities
+from aiapp_operator.sources.image_feeds import Images
+from aiapp_operator.sources.model_feeds import Stores
 from aiapp_operator.state import Identity, Problem, ResolvedImage, ResolvedModel, Severity
 from unit.operator_shell import virtual_time
 from unit.operator_shell.followed import SETTINGS, Inline, MemoryFolder, MemoryIdentity, MemoryRegistry

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from aiapp_models.errors import Reason, SourceError
-from aiapp_operator import following, questions
+from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.kube import RESOURCES
 from aiapp_operator.ledger import Inputs, Release, format_time
+from aiapp_operator.sources import questions
 from aiapp_operator.state import Manifest, ResolvedImage, Stream
 from unit.operator_shell import virtual_time
 from unit.operator_shell.followed import Followed, digest

@@ -12,8 +12,8 @@ from prometheus_client import Counter
 from aiapp_models.errors import Reason as ModelReason
 from aiapp_models.errors import SourceError
 from aiapp_operator.errors import OperatorError, Reason, TransientError
-from aiapp_operator.feeds import Outcome
 from aiapp_operator.reasons import Reason as ReleaseReason
+from aiapp_operator.sources.feeds import Outcome
 from aiapp_operator.state import Problem, Severity, Stream
 
 logger = logging.getLogger(__name__)

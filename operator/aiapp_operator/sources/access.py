@@ -6,10 +6,10 @@ from typing import Final, Protocol
 from aiapp_models.credentials import Anonymous, AzureIdentity, Credentials, SecretValues
 from aiapp_models.errors import Reason as ModelReason
 from aiapp_operator.errors import ForbiddenError, NotFoundError, OperatorError, Reason, WaitingError
-from aiapp_operator.identities import Identities
 from aiapp_operator.pull_secrets import Login, logins
-from aiapp_operator.questions import Account, ImageQuestion, ModelQuestion
 from aiapp_operator.settings import Settings
+from aiapp_operator.sources.identities import Identities
+from aiapp_operator.sources.questions import Account, ImageQuestion, ModelQuestion
 from aiapp_operator.state import Identity
 
 SECRET_READER: Final = "aiapp-secret-reader"  # noqa: S105 - the chart's ClusterRole

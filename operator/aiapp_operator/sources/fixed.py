@@ -7,14 +7,14 @@ from functools import partial
 from typing import Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from aiapp_operator import questions
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.asking import UNREACHABLE, Refusal, answered
 from aiapp_operator.errors import TransientError
-from aiapp_operator.feeds import LONGEST_RETRY_AFTER
-from aiapp_operator.image_feeds import Images
 from aiapp_operator.metrics import SOURCE_REQUESTS
-from aiapp_operator.model_feeds import Stores
+from aiapp_operator.sources import questions
+from aiapp_operator.sources.asking import UNREACHABLE, Refusal, answered
+from aiapp_operator.sources.feeds import LONGEST_RETRY_AFTER
+from aiapp_operator.sources.image_feeds import Images
+from aiapp_operator.sources.model_feeds import Stores
 from aiapp_operator.state import Problem, ResolvedImage, ResolvedModel, Stream
 
 DEADLINE_SECONDS: Final = 60

@@ -7,16 +7,16 @@ from typing import Any, Final, Protocol, TypeVar
 
 from aiapp_models.credentials import AzureIdentity
 from aiapp_operator import following
-from aiapp_operator.access import Access
-from aiapp_operator.asking import Refusal, answered, refused
 from aiapp_operator.errors import OperatorError, Reason
-from aiapp_operator.feeds import Outcome
 from aiapp_operator.following import Policy, Version
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.metrics import POLLS, VERIFICATIONS
 from aiapp_operator.pull_secrets import Login
-from aiapp_operator.questions import Follow, Found, ImageQuestion
 from aiapp_operator.reasons import Reason as ReleaseReason
+from aiapp_operator.sources.access import Access
+from aiapp_operator.sources.asking import Refusal, answered, refused
+from aiapp_operator.sources.feeds import Outcome
+from aiapp_operator.sources.questions import Follow, Found, ImageQuestion
 from aiapp_operator.state import Problem, ResolvedImage, Stream
 
 POLL_SECONDS: Final = 60

@@ -14,14 +14,14 @@ from aiapp_models.credentials import Credentials
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores import ModelStore, open_store
 from aiapp_models.stores.connection import Network
-from aiapp_operator.access import Access
-from aiapp_operator.asking import Refusal, answered, refused
-from aiapp_operator.feeds import Outcome
 from aiapp_operator.following import Policy, Version
 from aiapp_operator.metrics import POLLS, VERIFICATIONS
-from aiapp_operator.model_versions import Folder, Opener
-from aiapp_operator.questions import Follow, Found, ModelQuestion
 from aiapp_operator.reasons import Reason as ReleaseReason
+from aiapp_operator.sources.access import Access
+from aiapp_operator.sources.asking import Refusal, answered, refused
+from aiapp_operator.sources.feeds import Outcome
+from aiapp_operator.sources.model_versions import Folder, Opener
+from aiapp_operator.sources.questions import Follow, Found, ModelQuestion
 from aiapp_operator.state import Identity, Problem, ResolvedModel, Severity, Stream
 
 LOOK_SECONDS: Final = 45

@@ -9,15 +9,16 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, TypeAlias
 
-from aiapp_operator import following, questions
+from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.asking import UNREACHABLE
-from aiapp_operator.feeds import Ask, Feeds
 from aiapp_operator.following import Policy
-from aiapp_operator.image_feeds import Images, ImageVerifier, TagPoller, TagsPoller
 from aiapp_operator.ledger import Release
-from aiapp_operator.model_feeds import FolderPoller, ModelVerifier, Stores
-from aiapp_operator.questions import Follow, Found
+from aiapp_operator.sources import questions
+from aiapp_operator.sources.asking import UNREACHABLE
+from aiapp_operator.sources.feeds import Ask, Feeds
+from aiapp_operator.sources.image_feeds import Images, ImageVerifier, TagPoller, TagsPoller
+from aiapp_operator.sources.model_feeds import FolderPoller, ModelVerifier, Stores
+from aiapp_operator.sources.questions import Follow, Found
 from aiapp_operator.state import Drift, Key, Problem, ResolvedImage, ResolvedModel, Severity, Stream
 
 FIRST_ANSWER_SECONDS: Final = 5.0

@@ -15,8 +15,8 @@ from aiapp_models.credentials import AzureIdentity
 from aiapp_models.errors import Reason as ModelReason
 from aiapp_operator.errors import ForbiddenError, NotFoundError, Reason, TransientError, WaitingError
 from aiapp_operator.kube import ServiceAccountToken
-from aiapp_operator.questions import Account
 from aiapp_operator.settings import Settings
+from aiapp_operator.sources.questions import Account
 from aiapp_operator.state import Identity, Manifest
 
 CLIENT_ANNOTATION: Final = "azure.workload.identity/client-id"

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, TypeAlias
@@ -27,12 +28,16 @@ logger = logging.getLogger(__name__)
 
 MAX_NAMES: Final = 100_000
 LOOKS_AT_ONCE: Final = 8
+CROWDS_AT_ONCE: Final = 4
+"""Folders of one process with so much to look at; each connection to a store holds a megabyte or two."""
 FEW: Final = 2 * LOOKS_AT_ONCE
 """So many looks are not worth threads, each of which connects to the store."""
 INCOMPLETE_LOOKS: Final = 1_000
 """Folders that were not complete at the last look and are looked at in one poll, in turn."""
 _NAME: Final = re.compile(SEGMENT)
 _ANY_TIME: Final = datetime.fromtimestamp(0, UTC)
+
+_CROWDS: Final = threading.BoundedSemaphore(CROWDS_AT_ONCE)
 
 Opener: TypeAlias = Callable[[], ModelStore]
 
@@ -104,10 +109,20 @@ class Folder:
             with open_another() as own:
                 self._look_at(own, share, deadline, failed)
 
-        with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
+        with self._turn(store, deadline), ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
             shares = [names[start::LOOKS_AT_ONCE] for start in range(LOOKS_AT_ONCE)]
             for done in [pool.submit(look_at_some, share) for share in shares]:
                 done.result()
+
+    @contextmanager
+    def _turn(self, store: ModelStore, deadline: float) -> Iterator[None]:
+        """Wait until fewer folders are looked at with threads; what does not get its turn goes on in the next poll."""
+        if not _CROWDS.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise self._unfinished(store)
+        try:
+            yield
+        finally:
+            _CROWDS.release()
 
     def _look_at(self, store: ModelStore, names: list[str], deadline: float, failed: threading.Event) -> None:
         for name in names:
@@ -148,9 +163,12 @@ class Folder:
 
     def _check_time(self, store: ModelStore, deadline: float) -> None:
         if time.monotonic() > deadline:
-            looked = len(self._complete) + len(self._incomplete)
-            words = f"{store.locate('')}: {looked} of {len(self._names)} versions are looked at so far; it goes on"
-            raise SourceError(Reason.STORE_UNREACHABLE, words, transient=True)
+            raise self._unfinished(store)
+
+    def _unfinished(self, store: ModelStore) -> SourceError:
+        looked = len(self._complete) + len(self._incomplete)
+        words = f"{store.locate('')}: {looked} of {len(self._names)} versions are looked at so far; it goes on"
+        return SourceError(Reason.STORE_UNREACHABLE, words, transient=True)
 
     def _tell_crowd(self, store: ModelStore, incomplete: int) -> None:
         crowded = incomplete > INCOMPLETE_LOOKS

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import os
+import resource
 import sys
 import time
 from collections import Counter
@@ -171,6 +172,7 @@ async def _measure(scale: Scale, at: Sources, cluster: ClusterOfApps, watch: Wat
         "steady_api_writes": writes,
         "upload": {"apps": len(of_one), "seconds_to_the_last": model and round(model, 1)},
         "push": {"apps": len(of_one), "seconds_to_the_last": pushed and round(pushed, 1)},
+        "peak_mib_with_the_cluster_in_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
     return running.Outcome(scale.apps, figures, tuple(_broken(scale, steady, writes, (model, pushed))))
 

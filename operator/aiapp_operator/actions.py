@@ -72,7 +72,7 @@ def _read(app: Manifest, name: str, value: str, now: datetime) -> _Seen:
     time, kept = _time(text), value[:ECHO_LENGTH]
     if not at or time is None:
         form = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-        return _Seen(name, kept, None, f"it does not end with a time: write it as {name}@{form}, with the time of now")
+        return _Seen(name, kept, None, f"it does not end with a time: write it as now@{form}, with the time of now")
     created = _time(app["metadata"].get("creationTimestamp", ""))
     if created and time < created:
         return _Seen(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from aiapp_operator import findings, pod_findings, source_drift
-from aiapp_operator.following import Policy
+from aiapp_operator.following import TAG, Policy
 from aiapp_operator.ledger import Release, format_time
 from aiapp_operator.reasons import Reason
 from aiapp_operator.releases import Decision
@@ -208,6 +208,8 @@ def _resolved(decision: Decision, image: ResolvedImage) -> str:
 
 
 def _followed(policy: Policy | None) -> str:
+    if policy and policy.type == TAG:
+        return " (followed as it moves)"
     return f" (the newest by {policy})" if policy else ""
 
 

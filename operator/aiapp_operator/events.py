@@ -93,13 +93,27 @@ def _revision(release: Manifest | None) -> int:
 
 def _change(old: Manifest, new: Manifest) -> str:
     """Return `image 1.4.1 -> 1.4.2, model 41 -> 42`; what stayed is named once."""
-    streams = [("image", _image(old), _image(new)), ("model", old.get("modelVersion"), new.get("modelVersion"))]
+    streams = [
+        ("image", *_told_apart(_image(old), old.get("imageDigest"), _image(new), new.get("imageDigest"))),
+        ("model", *_told_apart(*_model(old), *_model(new))),
+    ]
     parts = [
         f"{stream} {before} -> {after}" if before and before != after else f"{stream} {after or 'none'}"
         for stream, before, after in streams
         if before or after
     ]
     return ", ".join(parts)
+
+
+def _told_apart(before: str, digest: str | None, after: str, new_digest: str | None) -> tuple[str, str]:
+    """Return two names; with their digests where one name stands for other bytes now, as a tag that moved does."""
+    if before and before == after and digest and new_digest and digest != new_digest:
+        return f"{before} ({digest:.19})", f"{after} ({new_digest:.19})"
+    return before, after
+
+
+def _model(release: Manifest) -> tuple[str, str | None]:
+    return release.get("modelVersion", ""), release.get("modelDigest")
 
 
 def _image(release: Manifest) -> str:

@@ -123,9 +123,9 @@ def nothing_matches(where: str, names: Iterable[str], policy: Policy) -> Problem
     listed = sorted(names)
     words = f"{where} lists nothing that could be followed: push or upload a version, or correct the place in spec"
     if listed:
-        shown = ", ".join(listed[-SHOWN:])
+        shown, count = ", ".join(listed[-SHOWN:]), f"{len(listed)} name{'s' * (len(listed) > 1)}"
         words = (
-            f"{where} has nothing that {policy} takes: it lists {len(listed)} names, such as {shown}; "
+            f"{where} has nothing that {policy} takes: it lists {count}, such as {shown}; "
             "correct the policy or the place in spec, or push one that matches"
         )
     return Problem(Severity.WAITING, Reason.NO_MATCHING_VERSION, words)

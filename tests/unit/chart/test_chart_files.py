@@ -13,6 +13,7 @@ import yaml
 
 from aiapp_models import contract
 from aiapp_operator import assembly, kube
+from aiapp_operator.reasons import Reason
 from aiapp_operator.settings import Settings
 
 CHART = Path(__file__).resolve().parents[3] / "charts/aiapp-operator"
@@ -156,6 +157,11 @@ def test_alerts_ask_for_metrics_that_the_operator_has() -> None:
     assert expressions == ["aiapp_source_drifted", "aiapp_stream_staleness_seconds"]
     source = "".join(path.read_text() for path in (CHART.parents[1] / "operator/aiapp_operator").glob("*.py"))
     assert [name for name in expressions if f'"{name}"' not in source] == []
+
+
+def test_nobody_is_woken_for_a_drift_that_changes_no_bytes() -> None:
+    left_out = re.findall(r'aiapp_source_drifted{reason!="(\w+)"}', TEMPLATES["alerts.yaml"])
+    assert left_out == [Reason.METADATA_CHANGED]
 
 
 def test_viewers_read_and_editors_never_write_status() -> None:

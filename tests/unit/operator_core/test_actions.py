@@ -71,7 +71,7 @@ def test_one_that_is_older_than_its_app_is_ignored() -> None:
 def test_one_without_a_time_is_ignored_with_the_form_to_write(value: str) -> None:
     app = asking(value)
     assert actions.due(app, NOON) == ()
-    assert why_ignored(app).endswith("write it as reconcile@2026-11-23T12:00:00Z, with the time of now")
+    assert why_ignored(app).endswith("write it as now@2026-11-23T12:00:00Z, with the time of now")
 
 
 def test_annotations_of_others_are_nobodys_action() -> None:

@@ -140,8 +140,11 @@ class TestATagThatIsFollowed:
     def test_is_released_as_it_moves(self, cluster: AppCluster) -> None:
         self.push(cluster, "build 2")
         assert cluster.running == "2"
-        cluster.roll_out()
+        released = cluster.roll_out().events
         assert cluster.app["status"]["active"]["imageDigest"] == digest("build 2")
+        assert said(cluster, "SourcesResolved").startswith(f"image {self.MAIN} is {digest('build 2')} (followed as it")
+        moved = f"image main ({digest(self.MAIN):.19}) -> main ({digest('build 2'):.19})"
+        assert [event.message for event in released] == [f"revision 2 serves: {moved}, model 41"]
 
     def test_is_the_release_before_again_when_it_moves_back(self, cluster: AppCluster) -> None:
         self.push(cluster, "build 2")

@@ -214,6 +214,10 @@ class TestNothingMatches:
             f"{REPOSITORY} has nothing that SemVer 1.x takes: it lists 4 names, such as b, dev, main; "
         )
 
+    def test_one_name_is_a_name(self) -> None:
+        problem = nothing_matches(REPOSITORY, ["main"], Policy("SemVer", "1.x"))
+        assert "it lists 1 name, such as main; " in problem.message
+
     def test_says_that_there_is_nothing(self) -> None:
         problem = nothing_matches(REPOSITORY, [], Policy("SemVer", "1.x"))
         assert problem.message.startswith(f"{REPOSITORY} lists nothing that could be followed: ")

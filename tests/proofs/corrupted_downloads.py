@@ -137,19 +137,26 @@ def _environment(all_stores: Stores, one: Case, name: str, volume: Path) -> dict
 
 def _judge(one: Case, container: Container, volume: Path, error: Exception | None, lines: list[str]) -> Verdict:
     kinds = tuple(sorted({one.elsewhere} if one.elsewhere else container.struck))
+    outcome, broken = _outcome(one, volume, error)
+    if CANARY in "".join([*lines, str(error)]):
+        outcome, broken = "secret", "the secret is in the words"
+    elif not kinds:
+        outcome, broken = "unharmed", "none of its faults struck"
     label = f"download {one.number} ({', '.join(fault.kind for fault in one.faults)})"
+    return Verdict(kinds, outcome, f"{label}: {broken}" if broken else "")
+
+
+def _outcome(one: Case, volume: Path, error: Exception | None) -> tuple[str, str]:
+    """Return how a download ended, and which claim it broke."""
     left = sorted(path.name for path in volume.iterdir())
     if error is None:
-        wrong = content_problem(volume / "model", one.files) or (left != ["model"] and f"leftovers {left}")
-        broken = f"{label}: loaded, but {wrong}" if wrong else ""
-        return Verdict(kinds, "corrupt" if wrong else "right", broken)
+        wrong = content_problem(volume / "model", one.files)
+        return ("corrupt", f"loaded, but {wrong}") if wrong else ("right", f"{left}" if left != ["model"] else "")
     if left:
-        return Verdict(kinds, "leftovers", f"{label}: {error}, and left {left}")
+        return "leftovers", f"{error}, and left {left}"
     if not isinstance(error, SourceError) or error.reason not in one.reasons() or one.words() not in error.message:
-        return Verdict(kinds, "unnamed", f"{label}: {type(error).__name__} {error}")
-    if CANARY in "".join([*lines, str(error)]):
-        return Verdict(kinds, "secret", f"{label}: the secret is in the words")
-    return Verdict(kinds, "refused", "" if kinds else f"{label}: refused without a fault: {error}")
+        return "unnamed", f"{type(error).__name__} {error}"
+    return "refused", ""
 
 
 def batch(seed: int, folder: Path, numbers: Sequence[int]) -> Tally:
@@ -196,7 +203,7 @@ def prove(count: int, seed: int) -> running.Outcome:
 
 def figures(tally: Tally) -> dict[str, object]:
     """Return the counts as they are kept."""
-    names = ("right", "refused", "corrupt", "leftovers", "unnamed", "secret")
+    names = ("right", "refused", "corrupt", "leftovers", "unnamed", "secret", "unharmed")
     return {
         "part_bytes": PART_BYTES,
         "first_pause_seconds": FIRST_PAUSE_SECONDS,

@@ -50,7 +50,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedImage:
-    """`ref` is spec.image as written; `digest` is `sha256:<hex>` of the manifest or manifest list."""
+    """`ref` is spec.image, with the tag that its policy chose; `digest` is that of the manifest or manifest list."""
 
     ref: str
     digest: str

@@ -28,6 +28,7 @@ def transitions(old: Manifest, new: Manifest) -> tuple[Event, ...]:
     told = (
         _release_started(old, new),
         _released(old, new),
+        _given_up(old, new),
         _problem(old, new),
         _drifted(old, new),
         _recovered(old, new),
@@ -53,6 +54,14 @@ def _released(old: Manifest, new: Manifest) -> Event | None:
         return None  # status was lost, nothing was released
     change = _change(old.get("active") or {}, active)
     return Event(NORMAL, Reason.RELEASED, f"revision {active['revision']} serves: {change}")
+
+
+def _given_up(old: Manifest, new: Manifest) -> Event | None:
+    """Return that a release on its way is not asked for any more, and nothing comes in its place."""
+    gone, active = old.get("candidate"), new.get("active")
+    if not gone or not active or new.get("candidate") or _revision(old.get("active")) != active["revision"]:
+        return None
+    return Event(NORMAL, Reason.RECOVERED, f"revision {gone['revision']} is given up: {_change(gone, active)}")
 
 
 def _problem(old: Manifest, new: Manifest) -> Event | None:
@@ -98,7 +107,7 @@ def _change(old: Manifest, new: Manifest) -> str:
         ("model", *_told_apart(*_model(old), *_model(new))),
     ]
     parts = [
-        f"{stream} {before} -> {after}" if before and before != after else f"{stream} {after or 'none'}"
+        f"{stream} {before} -> {after or 'none'}" if before and before != after else f"{stream} {after or 'none'}"
         for stream, before, after in streams
         if before or after
     ]

@@ -37,6 +37,21 @@ def test_a_bump_of_one_names_the_other_once() -> None:
     assert told(cluster.run()) == [("Normal", "ReleaseStarted", "revision 2: image 1.4.1, model 41 -> 42")]
 
 
+def test_an_image_that_brings_its_model_is_told_too() -> None:
+    cluster = serving_cluster()
+    cluster.edit(modelVersion=None, modelSource=None)
+    assert told(cluster.run()) == [("Normal", "ReleaseStarted", "revision 2: image 1.4.1, model 41 -> none")]
+
+
+def test_a_release_that_nobody_asks_for_any_more_is_told() -> None:
+    cluster = serving_cluster()
+    cluster.edit(image=IMAGE_2)
+    cluster.run()
+    cluster.start_one_pod(**ended(1, "boom"))
+    cluster.edit(image="contoso.azurecr.io/digits:1.4.1")
+    assert told(cluster.run()) == [("Normal", "Recovered", "revision 2 is given up: image 1.4.2 -> 1.4.1, model 41")]
+
+
 def test_a_failing_release_is_told_once_however_often_its_pods_crash() -> None:
     cluster = serving_cluster()
     cluster.edit(modelVersion="42")

@@ -33,13 +33,13 @@ class Scenario:
 def run(scenario: Scenario, rounds: int, work: Path, built: Path) -> Mapping[str, Figures]:
     """Let the arms take turns, every other round backwards; a first fetch that does not count touches the memory."""
     say(f"{scenario.title}: {rounds} rounds of {len(scenario.arms)} arms")
-    samples: dict[str, list[Sample]] = {arm: [] for arm in scenario.arms}
+    samples: dict[str, list[Sample | None]] = {arm: [None] * rounds for arm in scenario.arms}
     _fetch(CEILING, scenario, work, built)
     for number in range(rounds):
         for arm in scenario.arms if number % 2 == 0 else reversed(scenario.arms):
             if number == rounds // 2 or arm not in scenario.once:
-                samples[arm].append(_fetch(arm, scenario, work, built))
-                say(f"  round {number + 1}, {arm}: {samples[arm][-1].seconds:.2f} s")
+                sample = samples[arm][number] = _fetch(arm, scenario, work, built)
+                say(f"  round {number + 1}, {arm}: {sample.seconds:.2f} s")
     return {arm: Figures.of(taken, scenario.model.gibibytes) for arm, taken in samples.items()}
 
 

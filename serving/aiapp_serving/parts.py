@@ -1,6 +1,12 @@
 """Which bytes of a file are there, while several threads bring its parts in any order."""
 
+from typing import Final
+
 from aiapp_models.manifest import ModelFile
+
+LAST_BYTES: Final = 256 * 1024 * 1024
+LAST_PART_BYTES: Final = 4 * 1024 * 1024
+"""Of the model's last bytes: all connections end at about the same time, and little is left to hash by then."""
 
 
 class Part:
@@ -18,17 +24,19 @@ class Part:
 class Target:
     """A file on its way.
 
-    parts: in the order of their bytes; an empty file has one empty part.
+    parts: in the order of their bytes, of at most `part_bytes`; an empty file has one empty part.
     missing: how many parts are not complete.
     synced: whether all of it is on the disk.
     """
 
     __slots__ = ("_whole", "file", "missing", "parts", "synced")
 
-    def __init__(self, file: ModelFile, part_bytes: int) -> None:
+    def __init__(self, file: ModelFile, part_bytes: int, bytes_after: int = 0) -> None:
         self.file = file
-        offsets = range(0, max(file.size, 1), part_bytes)
-        self.parts = tuple(Part(self, offset, min(part_bytes, file.size - offset)) for offset in offsets)
+        parts = [Part(self, 0, _length(file.size, part_bytes, bytes_after))]
+        while (offset := parts[-1].offset + parts[-1].length) < file.size:
+            parts.append(Part(self, offset, _length(file.size - offset, part_bytes, bytes_after)))
+        self.parts = tuple(parts)
         self.forget()
 
     def forget(self) -> None:
@@ -53,3 +61,9 @@ class Target:
     def waits_for(self, part: Part) -> bool:
         """Tell whether the front is in `part`: bytes of any other part move nothing."""
         return part is self.parts[self._whole]
+
+
+def _length(left: int, part_bytes: int, bytes_after: int) -> int:
+    """Return the length of the next part of a file with `left` bytes left, after which the model has more."""
+    is_last = left + bytes_after <= LAST_BYTES
+    return min(left, part_bytes, LAST_PART_BYTES if is_last else part_bytes)

@@ -70,6 +70,13 @@ def test_the_median_counts_and_the_largest_memory() -> None:
     }
 
 
+def test_arms_are_compared_within_a_round() -> None:
+    slow_machine = [Sample(4.0, 1.0, 1.0), Sample(40.0, 1.0, 1.0), Sample(5.0, 1.0, 1.0)]
+    once = [None, Sample(80.0, 1.0, 1.0), None]
+    assert Figures.of(once, 1.0).times(Figures.of(slow_machine, 1.0)) == 2.0
+    assert Figures.of(once, 1.0).record()["samples"] == [None, 80.0, None]
+
+
 def test_the_table_fits_a_terminal() -> None:
     arms = {arm: figures(12_345.678, 99_999.0) for arm in (*ARMS, *GO_ARMS)}
     assert max(map(len, table({"200 x 1 MiB, profile B, TLS": arms}))) <= 100

@@ -7,6 +7,7 @@ server-side apply then owns.
 import base64
 import binascii
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -31,6 +32,7 @@ FIELD_MANAGER: Final = "aiapp-operator"
 PAGE_SIZE: Final = 500
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
 TOKEN_SECONDS: Final = 3600
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -42,7 +44,13 @@ class Resource:
     plural: str
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the path of an object, or of the list where no name is given."""
+        """Return the path of an object, or of the list where no name is given.
+
+        Raises:
+            WaitingError: Refused, a name that is none would lead to another object.
+        """
+        if odd := next((part for part in (namespace, name) if part and not _NAME.fullmatch(part)), ""):
+            raise WaitingError(Reason.REFUSED, f"{odd[:80]!a} is no name of an object or namespace")
         root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
         within = f"/namespaces/{namespace}" if namespace else ""
         return root + within + "/" + "/".join(part for part in (self.plural, name, subresource) if part)

@@ -70,7 +70,9 @@ def _fit(place: str, image: ImageReference) -> int:
     bare = place.removeprefix("https://").removeprefix("http://").rstrip("/")
     host, _, path = bare.partition("/")
     path = "" if path in {"v1", "v2"} else path
-    if not fnmatch.fnmatchcase(image.registry, _HUB_KEYS.get(host, host)):
+    pattern = _HUB_KEYS.get(host, host)
+    # For the kubelet a star stands for one label, so that `*` alone is not for every registry there is.
+    if pattern.count(".") != image.registry.count(".") or not fnmatch.fnmatchcase(image.registry, pattern):
         return 0
     if path and not f"{image.path}/".startswith(f"{path}/"):
         return 0

@@ -19,7 +19,7 @@ LIFETIME_USED: Final = 0.9
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _HEADER: Final = re.compile(r"[!-~]+")  # what may stand in a header, so that no token can begin a line of its own
-_NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
+_NEXT: Final = re.compile(r'<([^<>]*)>\s*;[^,<]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from aiapp_operator.errors import Reason, WaitingError
 PULL: Final = "pull"
 PULL_AND_LIST: Final = "pull,metadata_read"
 _RIGHTS: Final = frozenset(PULL_AND_LIST.split(","))
-_PARAMETER: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,"]+))')
+_PARAMETER: Final = re.compile(r'\b(\w+)=(?:"([^"]*)"|([^\s,"]+))')
 # Login services of public registries that are on another host, by the host of their API.
 _KNOWN_REALMS: Final = frozenset(
     {

@@ -191,3 +191,13 @@ async def test_a_token_is_asked_for_one_audience_and_is_never_shown(api: tuple[K
     assert body["spec"] == {"audiences": ["api://x"], "expirationSeconds": 3600}
     with pytest.raises(TransientError, match="has no token"):
         await kube.token_request("vision", "digits", "api://x")
+
+
+@pytest.mark.parametrize("name", ["../../other/secrets/key", "..", "a/b", "a?b", "a%2fb", "a#b", ".", "a "])
+async def test_a_name_leads_to_no_other_object(api: tuple[Kube, Server], name: str) -> None:
+    kube, server = api
+    with pytest.raises(WaitingError, match="is no name"):
+        await kube.secret("ml", name)
+    with pytest.raises(WaitingError, match="is no name"):
+        await kube.token_request("ml", name, "api://AzureADTokenExchange")
+    assert server.seen == []

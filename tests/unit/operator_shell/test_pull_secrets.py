@@ -28,6 +28,8 @@ IMAGE = ImageReference.parse("registry.test:5000/team/digits:1")
         ("registry.test:5000/team", True),
         ("registry.test:5000/team/digits", True),
         ("*.test:5000", True),
+        ("*", False),
+        ("*test:5000", False),
         ("registry.test", False),
         ("registry.test:5000/other", False),
         ("registry.test:5000/tea", False),

@@ -1,5 +1,7 @@
 """Which tags a repository has: page by page, on one host, with an end."""
 
+import time
+
 import pytest
 
 from aiapp_operator.errors import NotFoundError, Reason, WaitingError
@@ -105,3 +107,10 @@ async def test_as_many_tags_as_are_allowed_are_read(loopback: Loopback, monkeypa
 )
 def test_the_next_page_is_what_the_link_says(link: str, target: str) -> None:
     assert next_page(Answer(f"https://{HOST}/v2/x/tags/list?n=2", 200, {"Link": link}), "x") == target
+
+
+@pytest.mark.parametrize("link", ["<" * 16_000, "<>;" * 5_000, "<>;" * 3_000 + "rel " * 2_000])
+def test_a_link_as_long_as_headers_may_be_takes_no_time(link: str) -> None:
+    began = time.process_time()
+    assert next_page(Answer("https://registry.test/v2/", 200, {"Link": link}), "registry.test/digits") == ""
+    assert time.process_time() - began < 0.3

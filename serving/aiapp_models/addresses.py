@@ -22,11 +22,12 @@ _NUMBER: Final = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
 _WITHIN: Final = re.compile(r"[^.]+|.*\.svc|.*\.svc\..*|.*\.(?:local|localhost|internal)")
 
 # Hosts that only the cloud's own operators can name, so that a private address behind one is a private endpoint.
-# Of amazonaws.com only S3 and ECR: anybody can have a load balancer's name there that leads to a private address.
+# Of amazonaws.com only S3 and ECR, and not their private endpoints (`vpce`): anybody can have a load balancer's or an
+# endpoint's name there that leads to a private address of their choice.
 _CLOUD: Final = re.compile(
     r"[^.]+\.blob\.(?:core\.windows\.net|core\.chinacloudapi\.cn|core\.usgovcloudapi\.net)"
     r"|[^.]+\.azurecr\.(?:io|cn|us)"
-    r"|(?:.+\.)?(?:s3|dkr\.ecr)\.(?:[a-z0-9-]+\.){0,2}amazonaws\.com(?:\.cn)?"
+    r"|(?:.+\.)?(?:s3|dkr\.ecr)\.(?:(?!vpce\.)[a-z0-9-]+\.){0,2}amazonaws\.com(?:\.cn)?"
     r"|login\.microsoftonline\.(?:com|us)|login\.chinacloudapi\.cn|login\.partner\.microsoftonline\.cn"
 )
 
@@ -43,6 +44,8 @@ _NEVER: Final[tuple[tuple[str, str], ...]] = (
     ("168.63.129.16/32", "Azure's wire server"),
     ("0.0.0.0/8", "unspecified"),
     ("::/128", "unspecified"),
+    ("fec0::/10", "site-local"),
+    ("::ffff:0:0:0/96", "a translation of IPv4 addresses"),
     ("224.0.0.0/4", "multicast"),
     ("ff00::/8", "multicast"),
     ("255.255.255.255/32", "broadcast"),

@@ -167,6 +167,8 @@ ADDRESS_CASES: Final = (
     AddressCase("https://models.contoso.com", "::ffff:127.0.0.1", MACHINE),
     AddressCase("https://models.contoso.com", "0.0.0.0", NEVER),
     AddressCase("https://models.contoso.com", "::", NEVER),
+    AddressCase("https://models.contoso.com", "fec0::1", NEVER),
+    AddressCase("https://models.contoso.com", "::ffff:0:a9fe:a9fe", NEVER),
     AddressCase("https://models.contoso.com", "169.254.169.254", NEVER),
     AddressCase("https://models.contoso.com", "169.254.170.2", NEVER),
     AddressCase("https://models.contoso.com", "168.63.129.16", NEVER),
@@ -208,6 +210,7 @@ ADDRESS_CASES: Final = (
     AddressCase("https://evilblob.core.windows.net", "10.0.0.5", PRIVATE),
     AddressCase("https://x.contoso.azurecr.io", "10.0.0.5", PRIVATE),
     AddressCase("https://internal-s3-1.eu-west-1.elb.amazonaws.com", "10.0.0.5", PRIVATE),
+    AddressCase("https://models.vpce-1.s3.eu-west-1.vpce.amazonaws.com", "10.0.0.5", PRIVATE),
     AddressCase("https://ec2-1-2-3-4.compute-1.amazonaws.com", "10.0.0.5", PRIVATE),
     # --- listed -------------------------------------------------------------------------------------------------------
     AddressCase("https://registry.corp.example:5000", "10.0.0.5"),

@@ -55,11 +55,15 @@ from aiapp_models.stores.listing import (
 
 MANIFEST_SECONDS: Final = 45
 """All of one question: retries and every page of a listing."""
+PAGE: Final = 1_000
+"""Files in one answer: with their metadata it stays far below what is read of an answer."""
 API_VERSION: Final = "2023-11-03"
 """Of ranges that are asked for without the SDK; bearer tokens need one of 2017 or later."""
 
 # urllib3 logs every URL at DEBUG, with the SAS in it, however the process set its own level.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+# It warns of an answer whose headers cannot be read, with the URL too.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class AzureBlobStore:
@@ -186,7 +190,7 @@ class AzureBlobStore:
     def _list(self, version: str, where: str) -> dict[str, StoredFile]:
         folder = self._folder(version)
         stored: dict[str, StoredFile] = {}
-        for blob in self._container.list_blobs(name_starts_with=folder, include=["metadata"]):
+        for blob in self._container.list_blobs(name_starts_with=folder, include=["metadata"], results_per_page=PAGE):
             if len(stored) >= MAX_ENTRIES:
                 raise too_many_files(where)
             if not _is_folder(blob):

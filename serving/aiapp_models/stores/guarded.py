@@ -7,7 +7,10 @@ decides where they lead; there the rules judge URLs alone.
 
 import http.client
 import socket
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, Final
 from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
 
@@ -20,7 +23,10 @@ import urllib3.exceptions
 
 from aiapp_models.addresses import Endpoint, NetworkRules, parse_url
 from aiapp_models.errors import Reason, SourceError
-from aiapp_models.stores.connection import DeadlineContext, DeadlineSocket
+from aiapp_models.stores.connection import CONNECT_SECONDS, DeadlineContext, DeadlineSocket
+
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""Of one answer, which SDKs read whole into memory; a page of a listing has some MiB at most."""
 
 
 def refuse_url(rules: NetworkRules, url: str, where: str) -> None:
@@ -41,6 +47,7 @@ def open_socket(rules: NetworkRules, host: str, port: int, timeout: float | None
         OSError: what the resolver or the network says.
     """
     refusal, failure = f"{host} has no address", None
+    until = time.monotonic() + 2 * (timeout or CONNECT_SECONDS)  # whoever has a name may give it a thousand addresses
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         if problem := rules.address_problem(host, port, str(address[0])):
             refusal = problem
@@ -54,6 +61,8 @@ def open_socket(rules: NetworkRules, host: str, port: int, timeout: float | None
         except OSError as error:
             opened.close()
             failure = error
+            if time.monotonic() > until:
+                break
     raise failure or SourceError(Reason.ENDPOINT_REFUSED, refusal)
 
 
@@ -111,6 +120,22 @@ def guarded_pool(rules: NetworkRules, tls: DeadlineContext, url: str, **settings
     return _GuardedPool(rules, tls, **settings)
 
 
+def bounded(response: urllib3.BaseHTTPResponse, chunks: Iterable[bytes], host: str) -> Iterator[bytes]:
+    """Yield the pieces of a response, unpacked ones too, as long as they are no more than any store's answer has.
+
+    Raises:
+        SourceError: StoreRefused.
+    """
+    left = MAX_ANSWER_BYTES
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            response.close()
+            problem = f"{host} answers with more than {MAX_ANSWER_BYTES} bytes, as no store does"
+            raise SourceError(Reason.STORE_REFUSED, f"{problem}; check the endpoint in modelSource")
+        yield chunk
+
+
 class _NoRedirects(urllib3.PoolManager):
     """Judges each URL and follows no redirect: it would carry a request to an address that nobody allowed."""
 
@@ -163,7 +188,15 @@ class _Adapter(requests.adapters.HTTPAdapter):
             raise SourceError(
                 Reason.ENDPOINT_REFUSED, f"{self._only_host} leads to another host, which is not followed"
             )
-        return super().send(request, *args, **kwargs)
+        response = super().send(request, *args, **kwargs)
+        response.raw.stream = partial(_stream, response.raw, response.raw.stream, parse_url(url).host)
+        return response
+
+
+def _stream(
+    response: urllib3.BaseHTTPResponse, read: Callable[..., Iterable[bytes]], host: str, *args: Any, **kwargs: Any
+) -> Iterator[bytes]:
+    return bounded(response, read(*args, **kwargs), host)
 
 
 def _proxy(endpoint: Endpoint) -> str:

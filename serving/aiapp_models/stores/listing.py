@@ -20,6 +20,8 @@ from aiapp_models.manifest import (
 
 MAX_ENTRIES: Final = 2 * MAX_FILES
 """Files in a version's folder, those that SHA256SUMS does not list included."""
+MAX_FILE_BYTES: Final = 2**48
+"""More than any store takes as one file; sums of such sizes still fit what counts bytes."""
 MAX_NAMES: Final = 100_000
 """Folders to choose versions from."""
 
@@ -76,6 +78,7 @@ def marker(stored: Mapping[str, StoredFile], where: str) -> StoredFile:
     if (found := stored.get(SHA256SUMS)) is None:
         fix = f"make it in the model's folder and upload it last: {SUMS_COMMAND}"
         raise SourceError(Reason.MODEL_INCOMPLETE, f"{where} has no {SHA256SUMS} yet; {fix}")
+    _refuse_odd(found, f"{where}/{SHA256SUMS}")
     if found.size > MAX_SUMS_BYTES:
         raise SourceError(Reason.MODEL_TOO_LARGE, f"{where}/{SHA256SUMS} is larger than {MAX_SUMS_BYTES} bytes")
     return found
@@ -106,6 +109,13 @@ def _listed_file(stored: Mapping[str, StoredFile], path: str, sha256: str, where
         raise SourceError(Reason.MODEL_INCOMPLETE, f"{problem}; upload it, or the version again under a new name")
     if file.archived:
         raise SourceError(Reason.MODEL_ARCHIVED, f"{where}/{path}: the file is in the archive tier; {file.archived}")
-    if not file.etag or not file.etag.isascii() or not file.etag.isprintable():  # it goes into a header
-        raise SourceError(Reason.STORE_REFUSED, f"{where}/{path}: its ETag cannot be used; check the store's endpoint")
+    _refuse_odd(file, f"{where}/{path}")
     return ModelFile(path, file.size, file.etag, sha256)
+
+
+def _refuse_odd(file: StoredFile, where: str) -> None:
+    """Refuse what no store lists: an ETag that no header can have, a size that no file can have."""
+    if not file.etag or not file.etag.isascii() or not file.etag.isprintable():
+        raise SourceError(Reason.STORE_REFUSED, f"{where}: its ETag cannot be used; check the store's endpoint")
+    if not 0 <= file.size <= MAX_FILE_BYTES:
+        raise SourceError(Reason.STORE_REFUSED, f"{where}: its size cannot be true; check the store's endpoint")

@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,13 @@ def test_a_folder_with_such_a_name_is_no_version(name: str) -> None:
 
 def test_people_name_versions_as_they_like() -> None:
     assert all(map(is_version, ["42", "v1.2.3-rc.1+build", "2026-11-23T10.00", "m\u00fcnchen", "a b"]))
+
+
+@pytest.mark.parametrize("odd", [{"etag": ""}, {"etag": "a\r\nb"}, {"size": -1}, {"size": 2**63}])
+@pytest.mark.parametrize("name", ["model.npz", "SHA256SUMS"])
+def test_what_no_store_lists_is_refused(name: str, odd: dict[str, Any]) -> None:
+    listed = LISTED | {name: replace(LISTED[name], **odd)}
+    look = partial(marker, listed, WHERE) if name == "SHA256SUMS" else partial(complete, "3", WHERE, listed, SUMS)
+    with pytest.raises(SourceError, match=f"{WHERE}/{name}: its (ETag|size)") as caught:
+        look()
+    assert caught.value.reason is Reason.STORE_REFUSED

@@ -25,8 +25,10 @@ from aiapp_models.addresses import Endpoint, NetworkRules, parse_url
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores.connection import CONNECT_SECONDS, DeadlineContext, DeadlineSocket
 
-MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
-"""Of one answer, which SDKs read whole into memory; a page of a listing has some MiB at most."""
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""Of one answer, which SDKs read whole into memory; a page of 5000 blobs has about five MiB."""
+MAX_TAGS: Final = 500_000
+"""Of XML in one answer: a tag of four bytes takes a hundred once it is parsed. Such a page has about 220,000."""
 
 
 def refuse_url(rules: NetworkRules, url: str, where: str) -> None:
@@ -126,12 +128,12 @@ def bounded(response: urllib3.BaseHTTPResponse, chunks: Iterable[bytes], host: s
     Raises:
         SourceError: StoreRefused.
     """
-    left = MAX_ANSWER_BYTES
+    left, tags = MAX_ANSWER_BYTES, MAX_TAGS
     for chunk in chunks:
-        left -= len(chunk)
-        if left < 0:
+        left, tags = left - len(chunk), tags - chunk.count(b"<")
+        if min(left, tags) < 0:
             response.close()
-            problem = f"{host} answers with more than {MAX_ANSWER_BYTES} bytes, as no store does"
+            problem = f"{host} answers with more than {MAX_ANSWER_BYTES} bytes or {MAX_TAGS} tags, as no store does"
             raise SourceError(Reason.STORE_REFUSED, f"{problem}; check the endpoint in modelSource")
         yield chunk
 

@@ -93,6 +93,18 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_not_kept_in_memory() -> N
         assert "does not answer as S3 does" in refused(endpoint, "s3").message
 
 
+@pytest.mark.parametrize("kind", ["azureBlob", "s3"])
+def test_an_answer_that_parses_to_far_more_memory_is_refused(kind: str) -> None:
+    body = b"<r>" + b"<a/>" * (guarded.MAX_TAGS + 1) + b"</r>"
+
+    def tags(request: http.server.BaseHTTPRequestHandler) -> None:
+        begin(request, Content_Length=str(len(body)))
+        request.wfile.write(body)
+
+    with server_that(tags) as endpoint:
+        assert "tags, as no store does" in refused(endpoint, kind).message
+
+
 def test_a_marker_that_trickles_ends_with_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped, bucket = threading.Event(), Bucket()
     bucket.put("1", {"model.npz": b"weights"})

@@ -222,7 +222,10 @@ class AzureBlobStore:
     def _refuse_strangers(self, response: PipelineResponse[Any, HttpResponse]) -> None:
         """Refuse a success that is not Azure's: a portal's page would be read as an empty listing."""
         answer = response.http_response
-        if answer.status_code < 300 and "x-ms-request-id" not in answer.headers:
+        is_success = answer.status_code < 300
+        if not is_success:
+            answer.internal_response.close()  # in the place of a body to stream, which nobody reads to its end
+        if is_success and "x-ms-request-id" not in answer.headers:
             raise self._stranger()
 
     def _stranger(self) -> SourceError:

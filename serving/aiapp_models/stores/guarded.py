@@ -8,9 +8,10 @@ decides where they lead; there the rules judge URLs alone.
 import http.client
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
 
@@ -191,14 +192,16 @@ class _Adapter(requests.adapters.HTTPAdapter):
                 Reason.ENDPOINT_REFUSED, f"{self._only_host} leads to another host, which is not followed"
             )
         response = super().send(request, *args, **kwargs)
-        response.raw.stream = partial(_stream, response.raw, response.raw.stream, parse_url(url).host)
+        response.raw.stream = partial(_stream, weakref.ref(response.raw), parse_url(url).host)
         return response
 
 
 def _stream(
-    response: urllib3.BaseHTTPResponse, read: Callable[..., Iterable[bytes]], host: str, *args: Any, **kwargs: Any
+    reference: "weakref.ref[urllib3.BaseHTTPResponse]", host: str, *args: Any, **kwargs: Any
 ) -> Iterator[bytes]:
-    return bounded(response, read(*args, **kwargs), host)
+    """Read a response that refers to this function: weakly, as one that nobody reads is to close when it is dropped."""
+    response = cast("urllib3.BaseHTTPResponse", reference())  # it is there: it is what is asked
+    return bounded(response, type(response).stream(response, *args, **kwargs), host)
 
 
 def _proxy(endpoint: Endpoint) -> str:

@@ -1,5 +1,7 @@
 """What the Azure store says about each thing that its service does wrong."""
 
+import gc
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -82,3 +84,14 @@ def test_a_throttling_store_says_when_it_may_be_asked_again(server: FaultServer)
     with store_with(server, Fault(Kind.THROTTLED, Place.LISTING)) as store, pytest.raises(SourceError) as caught:
         store.manifest("3")
     assert caught.value.retry_after == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.BUSY, Kind.PARTIAL_THEN_FIN, Kind.CLOCK_SKEW])
+@pytest.mark.parametrize("place", [Place.LISTING, Place.MARKER])
+def test_an_answer_that_goes_wrong_leaves_no_connection_open(server: FaultServer, kind: Kind, place: Place) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with store_with(server, Fault(kind, place, at=50)) as store:
+            assert _digest_or_reason(store) in {Reason.STORE_UNREACHABLE, Reason.STORE_FORBIDDEN}
+        gc.collect()
+    assert [str(warning.message) for warning in seen if warning.category is ResourceWarning] == []

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import sys
@@ -38,13 +39,16 @@ def main() -> int:
     if shutil.disk_usage(MEMORY).free < needed * 1024 * MIB:
         fail(f"{MEMORY} has less than {needed:g} GiB free, which the models and one copy of the largest need")
         return 1
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        say(f"{load:.1f} other processes want the {os.cpu_count()} processors: times that need them will be longer")
     with tempfile.TemporaryDirectory(prefix="aiapp-bench-", dir=MEMORY) as work:
         results = measure(Path(work), 1 if asked.quick else asked.rounds, asked.quick)
     say("\n".join(table(results)))
-    return 0 if asked.quick else _keep(results, asked.rounds)
+    return 0 if asked.quick else _keep(results, asked.rounds, load)
 
 
-def _keep(results: Results, rounds: int) -> int:
+def _keep(results: Results, rounds: int, load: float) -> int:
     """Judge the figures and write them down."""
     large, small = list(results)[:2]
     judged = goals(results, large, small)
@@ -54,7 +58,7 @@ def _keep(results: Results, rounds: int) -> int:
         "command": "make bench NAME=fetch",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-        "machine": machine(),
+        "machine": {**machine(), "load_before": round(load, 1)},
         "rounds": rounds,
         "scenarios": {title: {arm: one.record() for arm, one in arms.items()} for title, arms in results.items()},
         "goals": [goal.record() for goal in judged],

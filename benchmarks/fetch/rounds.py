@@ -34,7 +34,7 @@ def run(scenario: Scenario, rounds: int, work: Path, built: Path) -> Mapping[str
     """Let the arms take turns, every other round backwards; a first fetch that does not count touches the memory."""
     say(f"{scenario.title}: {rounds} rounds of {len(scenario.arms)} arms")
     samples: dict[str, list[Sample | None]] = {arm: [None] * rounds for arm in scenario.arms}
-    _fetch(CEILING, scenario, work, built)
+    _fetch(scenario.arms[0], scenario, work, built)
     for number in range(rounds):
         for arm in scenario.arms if number % 2 == 0 else reversed(scenario.arms):
             if number == rounds // 2 or arm not in scenario.once:

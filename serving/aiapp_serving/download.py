@@ -182,7 +182,6 @@ class _Download:
     def _fetch(self, part: Part, buffer: memoryview) -> None:
         """Read one part to its end, over as many connections as it takes."""
         with model_folder.opened(self._folder, part.target.file.path, os.O_WRONLY) as descriptor:
-            model_folder.reserve(descriptor, part.offset, part.length)
             failures = 0
             while part.written < part.length:
                 before = part.written

@@ -89,12 +89,6 @@ def opened(folder: Path, path: str, flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def reserve(descriptor: int, offset: int, length: int) -> None:
-    """Take the disk for a part of a file before its bytes are asked for: a full disk shows here, not half-way."""
-    if length:
-        os.posix_fallocate(descriptor, offset, length)
-
-
 def write_at(descriptor: int, data: memoryview, offset: int) -> None:
     """Write all of `data` at `offset`."""
     while data:

@@ -16,7 +16,7 @@ from typing import Final
 from fetch import programs
 from fetch.arms import ARMS
 from fetch.objects import MIB, make
-from fetch.report import KSERVE, OURS, Results, goals, table, verdicts
+from fetch.report import KSERVE, OURS, Results, goals, ratios, table, verdicts
 from fetch.rounds import GO_ARMS, Scenario, run
 from proofs.running import machine
 from tasks.console import ROOT, fail, say
@@ -60,6 +60,7 @@ def _keep(results: Results, rounds: int, load: float) -> int:
         "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
         "machine": {**machine(), "load_before": round(load, 1)},
         "rounds": rounds,
+        "ratios": ratios(results),
         "scenarios": {title: {arm: one.record() for arm, one in arms.items()} for title, arms in results.items()},
         "goals": [goal.record() for goal in judged],
     }

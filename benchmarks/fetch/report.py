@@ -90,6 +90,14 @@ def goals(results: Results, large: str, small: str) -> list[Goal]:
     ]
 
 
+def ratios(results: Results) -> dict[str, dict[str, float]]:
+    """Return how many times our seconds each arm took, by scenario: the medians of the rounds that both were in."""
+    return {
+        scenario: {arm: round(figures.times(arms[OURS]), 2) for arm, figures in arms.items() if arm != OURS}
+        for scenario, arms in results.items()
+    }
+
+
 def table(results: Results) -> list[str]:
     """Return lines of at most 100 columns."""
     lines = []

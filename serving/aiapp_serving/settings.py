@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiapp_models import contract
+from aiapp_models.errors import SourceError
+from aiapp_models.manifest import content_digest, parse_sums
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 THREADS: Final = 8
@@ -32,7 +34,7 @@ class Release:
             revision=int(revision) if revision.isdecimal() else None,
             image=env.get(contract.ENV_IMAGE_DIGEST, ""),
             model_version=env.get(contract.ENV_MODEL_VERSION, ""),
-            model_digest=env.get(contract.ENV_MODEL_DIGEST, ""),
+            model_digest=env.get(contract.ENV_MODEL_DIGEST) or _found_digest(env.get(contract.ENV_MODEL_DIR)),
         )
 
     def headers(self) -> dict[str, str]:
@@ -60,3 +62,13 @@ class ServeSettings:
     threads: int = THREADS
     max_body_bytes: int = MAX_BODY_BYTES
     release: Release = Release()
+
+
+def _found_digest(model_dir: str | None) -> str:
+    """Return the content digest that the model's own SHA256SUMS gives: of a volume's model nobody else knows it."""
+    if not model_dir:
+        return ""
+    try:
+        return content_digest(parse_sums((Path(model_dir) / contract.SHA256SUMS).read_bytes(), model_dir))
+    except (OSError, SourceError):
+        return ""

@@ -1,10 +1,11 @@
 """Both streams on a real cluster: first release, bumps, and releases that cannot start."""
 
+import hashlib
 import re
 
 import pytest
 
-from e2e.rig import App, Tenant
+from e2e.rig import App, Tenant, model_folder
 
 pytestmark = pytest.mark.needs("pods", "push-image", "azurite")
 
@@ -53,3 +54,17 @@ def test_bumps_are_released_and_told_and_going_back_brings_back_the_first_releas
     app.wait("UpToDate")
     app.expect_answer("one", "model 1")
     assert app.get()["status"]["active"]["revision"] == 1
+
+
+@pytest.mark.needs("claims")
+def test_a_version_on_a_volume_is_copied_checked_and_named_by_its_content(tenant: Tenant) -> None:
+    app = App(tenant, "on-a-volume")
+    with tenant.cluster.claim(tenant.namespace, "models") as folder:
+        written = model_folder(folder / "digits" / "1", "model on a volume")
+        source = {"persistentVolumeClaim": {"claimName": "models", "path": "digits"}}
+        app.apply(tenant.deployed.images["one"], None, modelVersion="1", modelSource=source)
+        app.wait("UpToDate")
+        answer = app.answer()
+        tenant.kubectl("delete", "aiapp", app.name)
+    digest = hashlib.sha256((written / "SHA256SUMS").read_bytes()).hexdigest()
+    assert (answer["model"], answer["AIApp-Model"]) == ("model on a volume", f"1@sha256:{digest}")

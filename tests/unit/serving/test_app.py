@@ -1,5 +1,6 @@
 """What the runtime answers."""
 
+import hashlib
 import io
 import json
 import logging
@@ -81,6 +82,15 @@ def test_outside_of_a_cluster_unknown_things_are_none() -> None:
     assert json.loads(answer.data)["model"] == {"version": None, "digest": None}
     assert json.loads(answer.data)["revision"] is None
     assert {answer.headers[name] for name in HEADERS} == {"none"}
+
+
+def test_a_digest_that_nobody_knew_before_is_the_one_of_the_models_own_sums(tmp_path: Path) -> None:
+    line = f"{'a' * 64}  name.txt\n"
+    (tmp_path / "SHA256SUMS").write_text(line)
+    release = Release.from_env({"AIAPP_MODEL_VERSION": "1", "AIAPP_MODEL_DIR": str(tmp_path)})
+    assert release.headers()["AIApp-Model"] == f"1@sha256:{hashlib.sha256(line.encode()).hexdigest()}"
+    (tmp_path / "SHA256SUMS").unlink()
+    assert Release.from_env({"AIAPP_MODEL_DIR": str(tmp_path)}).model_digest == ""
 
 
 def test_before_the_model_is_loaded_it_lives_and_is_not_ready() -> None:

@@ -16,7 +16,14 @@ from urllib.parse import urlsplit
 from aiapp_models.addresses import Endpoint, parse_url
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores.answers import xml_code
-from aiapp_models.stores.connection import CONNECT_SECONDS, READ_SECONDS, Network, network_problem, tls_context
+from aiapp_models.stores.connection import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    DeadlineContext,
+    Network,
+    network_problem,
+    tls_context,
+)
 from aiapp_models.stores.guarded import open_connection, refuse_url
 
 SLOWEST_BYTES_PER_SECOND: Final = 64 * 1024
@@ -46,7 +53,7 @@ class RangeClient:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._tls = tls_context(network.trust_bundle)
+        self._tls: DeadlineContext | None = None  # made with the first connection: who only lists needs none
         self._idle: dict[Endpoint, list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
 
@@ -100,10 +107,16 @@ class RangeClient:
                 return connection, _send(connection, target, headers)
             except (ConnectionError, http.client.BadStatusLine):
                 connection.close()
-        connection = open_connection(self._network.rules, self._tls, endpoint, CONNECT_SECONDS)
+        connection = open_connection(self._network.rules, self._context(), endpoint, CONNECT_SECONDS)
         connection.auto_open = 0  # what it opened by itself would have been judged by no rule
         connection.sock.settimeout(READ_SECONDS)
         return connection, _send(connection, target, headers)
+
+    def _context(self) -> DeadlineContext:
+        with self._lock:
+            if self._tls is None:
+                self._tls = tls_context(self._network.trust_bundle)
+            return self._tls
 
 
 class HttpRangeReader:

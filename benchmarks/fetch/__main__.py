@@ -1,15 +1,11 @@
 """`make bench NAME=fetch`: bring models from a loopback blob store to a tmpfs, ours beside its peers and a ceiling."""
 
 import argparse
-import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +14,9 @@ from fetch.arms import ARMS
 from fetch.objects import MIB, make
 from fetch.report import KSERVE, OURS, Results, goals, ratios, table, verdicts
 from fetch.rounds import GO_ARMS, Scenario, run
-from proofs.running import machine
-from tasks.console import ROOT, fail, say
+from proofs.running import keep
+from tasks.console import fail, say
 
-RESULTS: Final = ROOT / "benchmarks" / "results" / "fetch.json"
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a tmpfs, so that no disk is measured
 PACKAGES: Final = ("azure-storage-blob", "kserve-storage", "obstore", "urllib3")
 ALL: Final = (*ARMS, *GO_ARMS)
@@ -53,20 +48,13 @@ def _keep(results: Results, rounds: int, load: float) -> int:
     large, small = list(results)[:2]
     judged = goals(results, large, small)
     say("\n".join(["", *verdicts(judged)]))
-    record = {
-        "name": "fetch",
-        "command": "make bench NAME=fetch",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-        "machine": {**machine(), "load_before": round(load, 1)},
+    figures = {
         "rounds": rounds,
         "ratios": ratios(results),
         "scenarios": {title: {arm: one.record() for arm, one in arms.items()} for title, arms in results.items()},
         "goals": [goal.record() for goal in judged],
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(record, indent=2) + "\n")
-    say(f"kept in {RESULTS.relative_to(ROOT)}")
+    keep("bench", "fetch", PACKAGES, figures, load_before=round(load, 1))
     return 0
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -80,29 +80,27 @@ def main(name: str, proof: Proof, count: int) -> int:
     say(json.dumps(outcome.figures, indent=2))
     say(f"{name}: {outcome.count:,} of {asked.count:,} ran, {len(outcome.failures)} failed, {seconds:.0f} s")
     if asked.count == count:
-        _keep(name, asked.seed, outcome, seconds)
+        counted = {"seed": asked.seed, "count": outcome.count, "failures": len(outcome.failures)}
+        keep("prove", name, _PACKAGES, {**counted, "seconds": round(seconds, 1), **outcome.figures})
     return 0 if whole else 1
 
 
-def _keep(name: str, seed: int, outcome: Outcome, seconds: float) -> None:
+def keep(task: str, name: str, packages: Iterable[str], figures: Mapping[str, Any], **load: float) -> None:
+    """Write figures of `make TASK NAME=...` to benchmarks/results, with what they were got by and on."""
     record = {
         "name": name,
-        "command": f"make prove NAME={name}",
+        "command": f"make {task} NAME={name}",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}},
-        "machine": machine(),
-        "seed": seed,
-        "count": outcome.count,
-        "failures": len(outcome.failures),
-        "seconds": round(seconds, 1),
-        **outcome.figures,
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
+        "machine": {**_machine(), **load},
+        **figures,
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
     say(f"kept in {(RESULTS / f'{name}.json').relative_to(ROOT)}")
 
 
-def machine() -> dict[str, Any]:
+def _machine() -> dict[str, Any]:
     """Return what the figures depend on, without the machine's name."""
     cpu = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if "model name" in line), "unknown")
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30

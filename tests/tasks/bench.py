@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.console import ROOT, TaskError, run, say
+from tasks.chosen import chosen
+from tasks.console import ROOT, run
 from tasks.environment import ensure_list
 
 BENCHMARKS = {
@@ -12,12 +13,7 @@ BENCHMARKS = {
 
 def bench(arguments: Sequence[str]) -> int:
     """Run one benchmark with the packages it is measured against; further arguments are its own."""
-    if not arguments or arguments[0].startswith("-"):
-        width = max(map(len, BENCHMARKS))
-        say("\n".join(f"  make bench NAME={name:<{width}}  {text}" for name, text in BENCHMARKS.items()))
+    if (name := chosen("bench", "benchmark", BENCHMARKS, arguments)) is None:
         return 0
-    name, *rest = arguments
-    if name not in BENCHMARKS:
-        raise TaskError(f"there is no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
     python = ensure_list(ROOT / "benchmarks" / "requirements.txt")
-    return run([python, "-m", name, *rest])
+    return run([python, "-m", name, *arguments[1:]])

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.console import TaskError, run, say
+from tasks.chosen import chosen
+from tasks.console import run
 from tasks.environment import ensure_environment
 
 PROOFS = {
@@ -15,11 +16,6 @@ PROOFS = {
 
 def prove(arguments: Sequence[str]) -> int:
     """Run one proof over its whole count; further arguments are the proof's own; return 0 if the count was whole."""
-    if not arguments or arguments[0].startswith("-"):
-        width = max(map(len, PROOFS))
-        say("\n".join(f"  make prove NAME={name:<{width}}  {text}" for name, text in PROOFS.items()))
+    if (name := chosen("prove", "proof", PROOFS, arguments)) is None:
         return 0
-    name, *rest = arguments
-    if name not in PROOFS:
-        raise TaskError(f"there is no proof {name!r}; there are: {', '.join(PROOFS)}")
-    return run([ensure_environment("dev"), "-m", f"proofs.{name}", *rest])
+    return run([ensure_environment("dev"), "-m", f"proofs.{name}", *arguments[1:]])

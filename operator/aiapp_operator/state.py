@@ -39,6 +39,24 @@ class Stream(StrEnum):
     MODEL = "Model"
 
 
+class Part(StrEnum):
+    """The part of a release that a hold is on."""
+
+    IMAGE = "Image"
+    MODEL = "Model"
+    CONFIG = "Config"
+    PAIR = "Pair"  # this image with this model and config; each may go with another
+    ALL = "All"  # whatever the spec asks for
+
+
+class GateResult(StrEnum):
+    """What came out of a gate."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"  # the release is at fault: it is held
+    INCONCLUSIVE = "Inconclusive"  # something else is: it is tried again
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something in the way of what the spec asks for, in the words the user will read."""
@@ -109,8 +127,8 @@ class Observed:
 
     app: the AIApp as the API server gave it.
     children: live objects that carry our labels, by kind and name (Deployment, Service, ServiceAccount,
-        PodDisruptionBudget).
-    pods: live pods of the app.
+        PodDisruptionBudget, Job).
+    pods: live pods of the app, those of gates among them.
     revisions: the app's ControllerRevisions, oldest first.
     occupied: names that the app's children need and that objects of somebody else hold.
     leaving: objects of an AIApp of this name that was deleted; the garbage collector has yet to take them.
@@ -138,14 +156,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do: applied in order, then deleted, then status written if it differs, then events posted.
+    """What to do: applied in order, created, then deleted, then status written if it differs, then events posted.
 
     apply: desired manifests, whole; the reconciler skips those that already stand in the cluster.
+    create: objects that are made once and never changed, such as Jobs; one of that name that exists is well.
     status: the whole new status, or None when the object is going away.
     requeue_after: seconds until the next look without any event; None: wait for the watches.
     """
 
     apply: tuple[Manifest, ...] = ()
+    create: tuple[Manifest, ...] = ()
     delete: tuple[ObjectId, ...] = ()
     status: Manifest | None = None
     events: tuple[Event, ...] = ()

@@ -7,7 +7,8 @@ from typing import Final
 
 from aiapp_operator import findings, pod_findings, source_drift
 from aiapp_operator.following import TAG, Policy
-from aiapp_operator.ledger import Release, format_time
+from aiapp_operator.ledger import Release
+from aiapp_operator.notes import format_time
 from aiapp_operator.reasons import Reason
 from aiapp_operator.releases import Decision
 from aiapp_operator.situation import Situation

@@ -6,12 +6,13 @@ Nothing else remembers a release, so all of status can be lost and computed agai
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Self
 
 from aiapp_models import contract
 from aiapp_operator.image_reference import ImageReference
+from aiapp_operator.notes import Notes, format_time
 from aiapp_operator.state import Identity, Manifest, ObjectId, ResolvedImage, ResolvedModel
 
 
@@ -68,8 +69,8 @@ class Release:
     """One release: a number, what it is made of, and the pods that it makes.
 
     ref: the image reference that was last resolved to its digest; another tag of the same image is no release.
-    released: when its rollout was last complete; None: never.
     data: the ControllerRevision's data: inputs and pod template.
+    notes: what happened to it.
     live: the ControllerRevision as it stands in the cluster; None: not made yet.
     """
 
@@ -78,8 +79,13 @@ class Release:
     inputs: Inputs
     ref: str
     data: Manifest
-    released: datetime | None = None
+    notes: Notes = field(default_factory=Notes)
     live: Manifest | None = None
+
+    @property
+    def released(self) -> datetime | None:
+        """Return when its rollout was last complete; None: never."""
+        return self.notes.released
 
     @property
     def template(self) -> Manifest:
@@ -128,7 +134,7 @@ class Release:
             inputs=inputs,
             ref=_image(annotations.get(contract.ANNOTATION_IMAGE)) or inputs.image.ref,
             data=data,
-            released=_time(annotations.get(contract.ANNOTATION_RELEASED)),
+            notes=Notes.read(annotations),
             live=revision,
         )
 
@@ -206,11 +212,6 @@ def short_image(ref: str) -> str:
     return image.tag or f"{image.digest:.19}"
 
 
-def format_time(time: datetime) -> str:
-    """Return a time as Kubernetes writes it."""
-    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _model_to_json(model: ResolvedModel) -> Manifest:
     kept: Manifest = {
         "version": model.version,
@@ -243,11 +244,3 @@ def _image(ref: str | None) -> str | None:
     except ValueError:
         return None
     return ref
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return time if time.tzinfo else None

@@ -128,7 +128,7 @@ def completed(record: Ledger, deployment: Manifest, now: datetime) -> Ledger:
     if active and active.released:
         # Whole seconds are kept, so a release right after another must still come out as the later one.
         released = max(released, active.released + timedelta(seconds=1))
-    return record.with_release(replace(current, released=released))
+    return record.with_release(replace(current, notes=replace(current.notes, released=released)))
 
 
 def rolled_out(deployment: Manifest, release: Release) -> bool:
@@ -267,9 +267,7 @@ def _fails_to_start(current: Release, deployment: Manifest, pods: Sequence[Manif
 
 
 def _record(app: AIApp, release: Release) -> Manifest:
-    annotations = {contract.ANNOTATION_IMAGE: release.ref}
-    if release.released:
-        annotations[contract.ANNOTATION_RELEASED] = ledger.format_time(release.released)
+    annotations = {contract.ANNOTATION_IMAGE: release.ref, **release.notes.annotations()}
     return controller_revision(app, release.name, release.number, release.data, annotations)
 
 

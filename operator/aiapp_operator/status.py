@@ -8,7 +8,8 @@ from aiapp_operator import actions
 from aiapp_operator.api.v1alpha1 import AIApp, ServiceType
 from aiapp_operator.children.metadata import selector
 from aiapp_operator.conditions import judge
-from aiapp_operator.ledger import Release, format_time, short_image
+from aiapp_operator.ledger import Release, short_image
+from aiapp_operator.notes import format_time
 from aiapp_operator.releases import Decision
 from aiapp_operator.situation import Situation
 from aiapp_operator.state import Manifest, ResolvedModel, Stream

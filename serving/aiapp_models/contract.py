@@ -83,8 +83,6 @@ ANNOTATION_MODEL_DIGEST: Final = "aiapp.dev/model-digest"
 ANNOTATION_GATE_CASES: Final = "aiapp.dev/gate-cases"
 """On a gate's pod: the golden cases of the spec, which the pod reads as the file GATE_CASES."""
 ANNOTATION_HASH: Final = "aiapp.dev/applied-hash"
-ANNOTATION_RELEASED: Final = "aiapp.dev/released-time"
-"""On a ControllerRevision: when its rollout was seen complete (RFC 3339)."""
 
 # --- answers of the runtime --------------------------------------------------------------------------------
 HEADER_REVISION: Final = "AIApp-Revision"

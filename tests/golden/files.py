@@ -12,9 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from aiapp_models.contract import ANNOTATION_RELEASED
 from aiapp_operator.drift import stands
-from aiapp_operator.ledger import format_time
+from aiapp_operator.notes import RELEASED_TIME, format_time
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
     Drift,
@@ -111,7 +110,7 @@ def _annotated(revision: Manifest) -> Manifest:
 
 def _with_old_template(revision: Manifest) -> Manifest:
     """Return a release that served as an operator long ago might have made it, with the least that a pod needs."""
-    if ANNOTATION_RELEASED not in revision["metadata"]["annotations"]:
+    if RELEASED_TIME not in revision["metadata"]["annotations"]:
         return revision
     template = revision["data"]["template"]
     containers = [{name: container[name] for name in ("name", "image")} for container in template["spec"]["containers"]]

@@ -10,7 +10,7 @@ from typing import Any
 from aiapp_models.contract import ANNOTATION_REVISION, LABEL_REVISION
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import TAG, Version, image_policy, model_policy, nothing_matches, ranked
-from aiapp_operator.ledger import format_time
+from aiapp_operator.notes import format_time
 from aiapp_operator.plan import plan
 from aiapp_operator.releases import Questions, unresolved
 from aiapp_operator.settings import Settings

@@ -10,7 +10,8 @@ from aiapp_models.errors import Reason, SourceError
 from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.kube import RESOURCES
-from aiapp_operator.ledger import Inputs, Release, format_time
+from aiapp_operator.ledger import Inputs, Release
+from aiapp_operator.notes import format_time
 from aiapp_operator.sources import questions
 from aiapp_operator.state import Manifest, ResolvedImage, Stream
 from unit.operator_shell import virtual_time

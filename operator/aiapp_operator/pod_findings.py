@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from aiapp_models import contract
 from aiapp_models.errors import Reason as ModelReason
+from aiapp_models.masking import masked
 from aiapp_operator.ledger import controller
-from aiapp_operator.masking import masked
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, Severity
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aiapp_operator.masking import masked
+from aiapp_models.masking import masked
 from aiapp_operator.pod_findings import cause
 from stand_ins.app_cluster import a_pod
 from stand_ins.pod_status import ended

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from aiapp_operator import drift
-from aiapp_operator.errors import ConflictError, NotFoundError, OperatorError
+from aiapp_operator.errors import ConflictError, NotFoundError, OperatorError, Reason, WaitingError
 from aiapp_operator.kube import FIELD_MANAGER, RESOURCES, Kube
+from aiapp_operator.ledger import controller_uid
 from aiapp_operator.metrics import WRITES
 from aiapp_operator.observe import key_of
 from aiapp_operator.patience import Patience
@@ -21,7 +22,7 @@ SAME_EVENT_SECONDS: Final = 600
 
 
 class Actor:
-    """Applies, deletes, writes status, posts Events; the only one that writes."""
+    """Applies, creates, deletes, writes status, posts Events; the only one that writes."""
 
     def __init__(self, view: View, kube: Kube, patience: Patience) -> None:
         self._view = view
@@ -36,19 +37,22 @@ class Actor:
         self._settled.pop(key, None)
 
     async def carry_out(self, plan: Plan, observed: Observed, now: datetime) -> list[tuple[ObjectId, Problem]]:
-        """Apply in order and delete; return what was refused.
+        """Apply in order, create and delete; return what was refused.
 
-        What follows a new record that is refused is left undone: no Deployment runs a release that nobody remembers.
+        What follows a new record that is refused is left undone: nothing runs a release that nobody remembers.
         """
         records = {ObjectId(RECORD_KIND, record["metadata"]["name"]): record for record in observed.revisions}
         live = {**observed.children, **records}
         refusals: list[tuple[ObjectId, Problem]] = []
         for desired in plan.apply:
-            child = ObjectId(desired["kind"], desired["metadata"]["name"])
+            child = _id(desired)
             if problem := await self._apply(key_of(observed.app), desired, live.get(child), now):
                 refusals.append((child, problem))
                 if child.kind == RECORD_KIND and child not in live:
                     return refusals
+        for desired in plan.create:
+            problem = await self._create(observed.app, desired, now)
+            refusals += [(_id(desired), problem)] if problem else []
         for child in plan.delete:
             problem = await self._delete(key_of(observed.app), live[child]) if child in live else None
             refusals += [(child, problem)] if problem else []
@@ -82,7 +86,7 @@ class Actor:
                 logger.warning("%s/%s: the Event %s was not posted: %s", *key_of(app), event.reason, error)
 
     async def _apply(self, key: Key, desired: Manifest, live: Manifest | None, now: datetime) -> Problem | None:
-        child, digest = ObjectId(desired["kind"], desired["metadata"]["name"]), drift.applied_hash(desired)
+        child, digest = _id(desired), drift.applied_hash(desired)
         wanted, settled = drift.with_hash(desired), self._settled.setdefault(key, {})
         if live and (drift.stands(wanted, live) or settled.get(child) == (digest, _version(live))):
             return None
@@ -102,8 +106,37 @@ class Actor:
         self._wrote(key, child, "unchanged" if unchanged else "changed" if live else "created")
         return None
 
+    async def _create(self, app: Manifest, desired: Manifest, now: datetime) -> Problem | None:
+        key, child, digest = key_of(app), _id(desired), drift.applied_hash(desired)
+        refusal: Problem | None = self._patience.kept(key, child, digest, now)
+        if refusal:
+            return refusal
+        try:
+            created = await self._created(app, child, desired)
+        except OperatorError as error:
+            return self._refused(key, child, digest, error)
+        self._patience.drop(key, child)
+        self._view.record(created)  # or the next run, which may be faster than the watch, would create it again
+        return None
+
+    async def _created(self, app: Manifest, child: ObjectId, desired: Manifest) -> Manifest:
+        """Return the new object, or the app's own that has its name: a run before this one was cut off."""
+        try:
+            created = await self._kube.create(desired)
+        except ConflictError as conflict:
+            try:
+                found = await self._kube.get(child.kind, key_of(app).namespace, child.name)
+            except NotFoundError:
+                raise conflict from None  # a quota that was counted at the same moment answers so too
+            if controller_uid(found) != app["metadata"]["uid"]:
+                words = f"{child.kind} {child.name} exists and belongs to somebody else: delete it"
+                raise WaitingError(Reason.NAME_CONFLICT, words) from None
+            return found
+        self._wrote(key_of(app), child, "created")
+        return created
+
     async def _delete(self, key: Key, manifest: Manifest) -> Problem | None:
-        child = ObjectId(manifest["kind"], manifest["metadata"]["name"])
+        child = _id(manifest)
         try:
             await self._kube.delete(child, key.namespace, manifest["metadata"]["uid"])
         except OperatorError as error:
@@ -151,6 +184,10 @@ def event_manifest(app: Manifest, event: Event, now: datetime) -> Manifest:
         "count": 1,
         "source": {"component": FIELD_MANAGER},
     }
+
+
+def _id(manifest: Manifest) -> ObjectId:
+    return ObjectId(manifest["kind"], manifest["metadata"]["name"])
 
 
 def _version(manifest: Manifest) -> str:

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 QUESTION_THREADS: Final = 32
 """Twice the queue's workers: a thread that hangs past its question's deadline is in nobody's way."""
-WATCHED_KINDS: Final = (APP_KIND, "Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Pod")
+WATCHED_KINDS: Final = (APP_KIND, "Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Job", "Pod")
 
 
 class Operator:

@@ -22,6 +22,7 @@ CHILD_RESOURCES: Final = (
     ("", "v1", "services"),
     ("", "v1", "serviceaccounts"),
     ("policy", "v1", "poddisruptionbudgets"),
+    ("batch", "v1", "jobs"),
     ("", "v1", "pods"),
 )
 

@@ -69,6 +69,7 @@ RESOURCES: Final[Mapping[str, Resource]] = {
     "ControllerRevision": Resource("apps/v1", "controllerrevisions"),
     "Deployment": Resource("apps/v1", "deployments"),
     "Event": Resource("v1", "events"),
+    "Job": Resource("batch/v1", "jobs"),
     "Pod": Resource("v1", "pods"),
     "PodDisruptionBudget": Resource("policy/v1", "poddisruptionbudgets"),
     "Secret": Resource("v1", "secrets"),
@@ -155,10 +156,10 @@ class Kube:
         body = {**app, **_type(KIND), "status": status}
         return await self._call("PUT", path, query={"fieldManager": FIELD_MANAGER}, body=body)
 
-    async def create(self, manifest: Manifest) -> None:
+    async def create(self, manifest: Manifest) -> Manifest:
         """Create an object; ConflictError when there is one of its name."""
         path = RESOURCES[manifest["kind"]].path(manifest["metadata"]["namespace"])
-        await self._call("POST", path, query={"fieldManager": FIELD_MANAGER}, body=manifest)
+        return await self._call("POST", path, query={"fieldManager": FIELD_MANAGER}, body=manifest)
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, str]:
         """Read a Secret's decoded values; bytes that are no text are left out."""

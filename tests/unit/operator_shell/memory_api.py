@@ -89,8 +89,10 @@ class MemoryApi(Kube):
         return self._replace_status(path, live, body) if method == "PUT" else live
 
     def _create(self, path: str, body: Manifest) -> Manifest:
+        kind, name = body["kind"], body["metadata"]["name"]
         if path in self.objects:
-            raise refusal(409, {"message": "already exists"}, path)
+            raise refusal(409, {"message": f'{RESOURCES[kind].plural} "{name}" already exists'}, path)
+        body["metadata"] |= {"uid": f"uid-{self._version}", "generation": 1}
         return self._store(path, body)
 
     def _replace_status(self, path: str, live: Manifest, body: Manifest) -> Manifest:

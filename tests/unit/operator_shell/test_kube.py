@@ -84,6 +84,7 @@ async def test_delete_is_bound_to_the_uid_and_content_with_nothing_there(api: tu
     method, path, _, body, _ = server.seen[0]
     assert (method, path) == ("DELETE", "/apis/apps/v1/namespaces/vision/deployments/digits")
     assert body["preconditions"] == {"uid": "u1"}
+    assert body["propagationPolicy"] == "Background"  # a Job's pods go with it
 
 
 async def test_status_replaces_what_it_was_computed_from(api: tuple[Kube, Server]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiapp_operator.api.v1alpha1 import Release
+from aiapp_operator.api.release import Release
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,19 +174,24 @@ OptionalUuid = Annotated[
 ]
 
 DURATION: Final = "^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
-Duration = Annotated[
-    str,
-    Field(
+
+
+def duration_between(shortest: str, longest: str) -> Any:
+    """Return the bounds of a field that holds a time such as `90s`, `10m` or `1h30m`."""
+    return Field(
         min_length=2,
         max_length=16,
         json_schema_extra=rules(
             cel(
-                f"self.matches('{DURATION}') && duration(self) >= duration('10s') && duration(self) <= duration('24h')",
-                "must be a time from 10s to 24h, such as 90s, 10m or 1h30m",
+                f"self.matches('{DURATION}') && duration(self) >= duration('{shortest}') && "
+                f"duration(self) <= duration('{longest}')",
+                f"must be a time from {shortest} to {longest}, such as 90s, 10m or 1h30m",
             )
         ),
-    ),
-]
+    )
+
+
+Duration = Annotated[str, duration_between("10s", "24h")]
 
 Quantity = Annotated[
     str | int,

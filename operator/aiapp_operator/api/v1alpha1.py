@@ -13,7 +13,6 @@ from pydantic import ConfigDict, Field, model_validator
 from aiapp_operator.api.fields import (
     IMAGE_TAG_OR_DIGEST,
     ApiModel,
-    Duration,
     ImageReference,
     ModelVersion,
     ObjectName,
@@ -25,6 +24,7 @@ from aiapp_operator.api.fields import (
 )
 from aiapp_operator.api.model_source import LocalObjectReference, ModelSource
 from aiapp_operator.api.policies import LATEST, ImagePolicy, ImagePolicyType, ModelPolicy
+from aiapp_operator.api.release import Release
 from aiapp_operator.api.serving import Serving
 
 GROUP: Final = "aiapp.dev"
@@ -32,15 +32,6 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "AIApp"
 PLURAL: Final = "aiapps"
-
-
-class Release(ApiModel):
-    """How a new release goes out."""
-
-    progress_deadline: Duration = "10m"
-    """How long a release may take to become ready before it counts as failed; the one before it serves on."""
-    revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
-    """How many past releases are kept."""
 
 
 class ServiceType(StrEnum):

@@ -58,6 +58,8 @@ COLUMNS: Final = (
     column("Replicas", ".status.replicas", "Number of pods.", "integer"),
     column("URL", ".status.url", "Address of the app."),
     column("Age", ".metadata.creationTimestamp", "Time since the AIApp was made.", "date"),
+    column("Next", ".status.nextRelease.time", "When the release that waits may go out.", priority=1),
+    column("Held", ".status.held", "What is not released again.", priority=1),
     column("Message", condition_path("UpToDate", "message"), "The same in words.", priority=1),
 )
 

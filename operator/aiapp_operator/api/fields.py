@@ -71,9 +71,9 @@ def matches(pattern: str, message: str) -> dict[str, str]:
     return cel(f"self.matches(r'{pattern}')", message)
 
 
-def map_by(key: str) -> dict[str, Any]:
-    """Return the schema of a list whose items are told apart by `key`, so that appliers merge it item by item."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+def map_by(*keys: str) -> dict[str, Any]:
+    """Return the schema of a list whose items are told apart by `keys`, so that appliers merge it item by item."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
 DNS_LABEL: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"

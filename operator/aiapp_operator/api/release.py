@@ -36,8 +36,8 @@ Cron = Annotated[
         json_schema_extra=rules(
             cel(
                 f"self.matches('{CRON}')",
-                "cron must be five fields: minute, hour, day of the month, month and day of the week, such as "
-                "0 2 * * * (02:00 every day) or 30 22 * * FRI",
+                "cron must be five fields, each within its bounds: minute, hour, day of the month, month and day of "
+                "the week, such as 0 2 * * * (02:00 every day) or 30 22 * * FRI",
             )
         ),
     ),

@@ -33,6 +33,7 @@ RIGHTS = {
     "serviceaccounts": WATCHED_AND_APPLIED,
     "serviceaccounts/token": {"create"},
     "poddisruptionbudgets": WATCHED_AND_APPLIED,
+    "jobs": WATCHED_AND_APPLIED - {"patch"},
     "pods": WATCHED,
     "events": {"create"},
 }

@@ -11,6 +11,7 @@ from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children import expected
 from aiapp_operator.children.containers import resources
+from aiapp_operator.container_states import excerpt
 from aiapp_operator.errors import Reason as SourceReason
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, ObjectId, Observed, Problem, Severity, Sources
@@ -102,7 +103,7 @@ def pods_refused(deployment: Manifest) -> Problem | None:
     condition = deployment_conditions(deployment).get("ReplicaFailure", {})
     if condition.get("status") != "True":
         return None
-    words = pod_findings.excerpt(condition.get("message", "no message"))
+    words = excerpt(condition.get("message", "no message"))
     if "exceeded quota" in words:
         return Problem(
             Severity.WAITING,

@@ -5,13 +5,13 @@ A check answers in the words of the kubelet or of the container's own last messa
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from aiapp_models import contract
 from aiapp_models.errors import Reason as ModelReason
-from aiapp_models.masking import masked
+from aiapp_operator.container_states import Container, containers, excerpt, last_line, own_words, way_out
 from aiapp_operator.ledger import controller
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, Severity
@@ -21,33 +21,12 @@ PULL_FAILURES: Final = frozenset(
 )
 CREATE_FAILURES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 START_FAILURES: Final = frozenset({"ContainerCannotRun", "StartError"})
-MESSAGE_LENGTH: Final = 600
-"""Characters of somebody else's words that go into a condition."""
 OVERWRITTEN: Final = (
     "pods that run keep the bytes that they verified, this one cannot start: put the version's old files back, or "
     "release one under a new name"
 )
 
-_OWN_WORDS: Final = re.compile(rf"(?P<reason>{'|'.join(ModelReason)}): (?P<sentence>.+)", re.DOTALL)
 _BACK_OFF: Final = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
-
-
-@dataclass(frozen=True, slots=True)
-class _Container:
-    """One container's status in one pod."""
-
-    pod: str
-    name: str
-    image: str
-    restarts: int
-    ready: bool
-    waiting: Manifest
-    running: Manifest
-    ended: Manifest  # how it ended: now, or the last time
-
-    @property
-    def title(self) -> str:
-        return f"pod {self.pod}, container {self.name}"
 
 
 def of_revision(pods: Sequence[Manifest], revision: int) -> tuple[Manifest, ...]:
@@ -108,7 +87,7 @@ def ready_due(pods: Sequence[Manifest], deadline: timedelta) -> datetime | None:
     return min((since + deadline for _, since in _not_ready(pods)), default=None)
 
 
-def image_pull_failed(container: _Container) -> Problem | None:
+def image_pull_failed(container: Container) -> Problem | None:
     """A node cannot get the image."""
     if container.waiting.get("reason") not in PULL_FAILURES:
         return None
@@ -126,24 +105,24 @@ def image_pull_failed(container: _Container) -> Problem | None:
     )
 
 
-def fetch_failed(container: _Container) -> Problem | None:
+def fetch_failed(container: Container) -> Problem | None:
     """The init container could not bring the model; it says itself why."""
-    ended = container.ended
+    ended = container.end
     if container.name != contract.FETCH_CONTAINER or not ended.get("exitCode") or ended.get("reason") == "OOMKilled":
         return None
-    said = _own_words(container)
+    said = own_words(container)
     if said and said.reason == ModelReason.MODEL_CHANGED:
         return replace(said, message=f"{said.message}; {OVERWRITTEN}")
     return said or Problem(
         Severity.WAITING,
         ModelReason.FETCH_FAILED,
-        f"{container.title} ended with {_exit(ended)}: {excerpt(_last_line(ended))}",
+        f"{container.title} ended with {way_out(ended)}: {excerpt(last_line(ended))}",
     )
 
 
-def container_cannot_run(container: _Container) -> Problem | None:
+def container_cannot_run(container: Container) -> Problem | None:
     """The container cannot be created, or its command cannot be run."""
-    state = container.waiting if container.waiting.get("reason") in CREATE_FAILURES else container.ended
+    state = container.waiting if container.waiting.get("reason") in CREATE_FAILURES else container.end
     if state.get("reason") not in CREATE_FAILURES | START_FAILURES:
         return None
     return Problem(
@@ -154,9 +133,9 @@ def container_cannot_run(container: _Container) -> Problem | None:
     )
 
 
-def out_of_memory(container: _Container) -> Problem | None:
+def out_of_memory(container: Container) -> Problem | None:
     """The container used more memory than its limit."""
-    if container.ended.get("reason") != "OOMKilled":
+    if container.end.get("reason") != "OOMKilled":
         return None
     fix = "raise spec.serving.resources.limits.memory"
     if container.name == contract.FETCH_CONTAINER:
@@ -168,19 +147,19 @@ def out_of_memory(container: _Container) -> Problem | None:
     )
 
 
-def crashing(container: _Container) -> Problem | None:
+def crashing(container: Container) -> Problem | None:
     """The app ends instead of serving."""
-    if container.name != contract.APP_CONTAINER or not container.ended:
+    if container.name != contract.APP_CONTAINER or not container.end:
         return None
-    return _own_words(container) or Problem(
+    return own_words(container) or Problem(
         Severity.WAITING,
         Reason.CRASHING,
-        f"{container.title} ended with {_exit(container.ended)} ({container.restarts} restarts): "
-        f"{excerpt(_last_line(container.ended))}; `kubectl logs {container.pod} --previous` shows more",
+        f"{container.title} ended with {way_out(container.end)} ({container.restarts} restarts): "
+        f"{excerpt(last_line(container.end))}; `kubectl logs {container.pod} --previous` shows more",
     )
 
 
-CHECKS: Final[tuple[Callable[[_Container], Problem | None], ...]] = (
+CHECKS: Final[tuple[Callable[[Container], Problem | None], ...]] = (
     image_pull_failed,
     fetch_failed,
     container_cannot_run,
@@ -200,30 +179,6 @@ def no_capacity(pod: Manifest) -> Problem | None:
                 "it starts as soon as a node has room (add nodes, or lower spec.serving.resources.requests)",
             )
     return None
-
-
-def excerpt(text: str) -> str:
-    """Return somebody else's words on one line, not too long, and without what looks like a secret."""
-    line = masked(" ".join(text.split()))
-    return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 3]}..."
-
-
-def _own_words(container: _Container) -> Problem | None:
-    match = _OWN_WORDS.fullmatch(container.ended.get("message", "").strip())
-    if match is None:
-        return None
-    return Problem(Severity.WAITING, match["reason"], f"{container.title}: {excerpt(match['sentence'])}")
-
-
-def _last_line(ended: Manifest) -> str:
-    # A log's last line is the one that says it: Python's tracebacks end with the exception.
-    # A secret of several lines is found only in the whole text.
-    lines = [line for line in masked(ended.get("message", "")).splitlines() if line.strip()]
-    return lines[-1] if lines else "it left no message"
-
-
-def _exit(ended: Manifest) -> str:
-    return f"signal {ended['signal']}" if ended.get("signal") else f"exit code {ended.get('exitCode', '?')}"
 
 
 def _serving(pods: Sequence[Manifest]) -> Iterator[Manifest]:
@@ -252,7 +207,7 @@ def _lives(pod: Manifest) -> bool:
     return not gone and "deletionTimestamp" not in pod["metadata"]
 
 
-def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[_Container, datetime]]:
+def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[Container, datetime]]:
     for pod in pods:
         for container in _containers(pod):
             started = container.running.get("startedAt")
@@ -260,22 +215,9 @@ def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[_Container, datetime]
                 yield container, datetime.fromisoformat(started)
 
 
-def _containers(pod: Manifest) -> Iterator[_Container]:
+def _containers(pod: Manifest) -> Iterator[Container]:
     """Yield the containers that are not as they should be, in the order in which they start."""
-    status: dict[str, Any] = pod.get("status", {})
-    for init, field in ((True, "initContainerStatuses"), (False, "containerStatuses")):
-        for entry in status.get(field, ()):
-            state = entry.get("state", {})
-            succeeded = state.get("terminated", {}).get("exitCode") == 0
-            if (init and succeeded) or (not init and entry.get("ready")):
-                continue
-            yield _Container(
-                pod=pod["metadata"]["name"],
-                name=entry["name"],
-                image=entry.get("image", ""),
-                restarts=entry.get("restartCount", 0),
-                ready=entry.get("ready", False),
-                waiting=state.get("waiting", {}),
-                running=state.get("running", {}),
-                ended=state.get("terminated") or entry.get("lastState", {}).get("terminated", {}),
-            )
+    for container in containers(pod):
+        succeeded = container.init and container.ended.get("exitCode") == 0
+        if not succeeded and (container.init or not container.ready):
+            yield container

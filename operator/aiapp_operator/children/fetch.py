@@ -1,6 +1,7 @@
 """The container `fetch`, which brings the model into the pod, and the volumes that it alone sees."""
 
 import json
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from aiapp_models import contract
@@ -20,6 +21,12 @@ DISK_SLACK: Final = 64 * 1024 * 1024
 TOKEN_SECONDS: Final = 3600
 """How long a token is good for; the kubelet renews it before."""
 READABLE_BY_GROUP: Final = 0o440
+START_ALLOWANCE: Final = timedelta(minutes=10)
+"""For a store that answers slowly, throttles or is away for a moment."""
+SLOWEST: Final = 10 * 1024 * 1024
+"""Bytes a second of the slowest network and disk that a model is expected to come through."""
+UNKNOWN_SIZE_ALLOWANCE: Final = timedelta(hours=1)
+"""Nobody but the pod can look into a volume, so how large its model is comes out only there."""
 
 
 class Access(NamedTuple):
@@ -54,6 +61,13 @@ def fetch_container(source: ModelSource, cargo: Cargo, settings: Settings) -> Ma
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(),
     }
+
+
+def fetch_allowance(size_bytes: int) -> timedelta:
+    """Return how long a model of this size may take to arrive; 0: nobody knows its size."""
+    if not size_bytes:
+        return UNKNOWN_SIZE_ALLOWANCE
+    return START_ALLOWANCE + timedelta(seconds=-(-size_bytes // SLOWEST))
 
 
 def fetch_volumes(source: ModelSource, cargo: Cargo, settings: Settings) -> list[Manifest]:

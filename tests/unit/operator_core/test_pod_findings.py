@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from aiapp_operator import pod_findings
+from aiapp_operator.container_states import excerpt
 from aiapp_operator.findings import failing_release
 from aiapp_operator.state import Manifest
 from stand_ins.app_cluster import NOON, a_pod, serving_cluster
@@ -171,7 +172,7 @@ def test_a_crash_counts_more_than_a_pod_that_waits_for_a_node() -> None:
     ids=["account key", "SAS", "password in a URL", "password", "bearer token", "a long text", "a text of many lines"],
 )
 def test_what_others_say_is_shown_short_and_without_secrets(said: str, shown: str) -> None:
-    assert pod_findings.excerpt(said) == shown
+    assert excerpt(said) == shown
 
 
 @pytest.mark.parametrize("gone", [{"phase": "Failed"}, {"phase": "Succeeded"}], ids=["evicted", "ended"])

@@ -17,10 +17,19 @@ class Reason(StrEnum):
     SERVING = "Serving"
     UP_TO_DATE = "UpToDate"
     RESOLVED = "Resolved"
+    PASSED = "Passed"
     # under way
     RESOLVING = "Resolving"
+    GATING = "Gating"
     ROLLING_OUT = "RollingOut"
+    BAKING = "Baking"
+    ROLLING_BACK = "RollingBack"
+    WAITING_FOR_WINDOW = "WaitingForWindow"
+    WAITING_FOR_BAKE = "WaitingForBake"
     SUSPENDED = "Suspended"
+    # releases that were found bad
+    HELD = "Held"
+    ROLLED_BACK_TO = "RolledBackTo"
     # the spec
     INVALID_SPEC = "InvalidSpec"
     # streams that are followed
@@ -35,15 +44,33 @@ class Reason(StrEnum):
     CONTAINER_CANNOT_RUN = "ContainerCannotRun"
     OUT_OF_MEMORY = "OOMKilled"
     CRASHING = "Crashing"
+    RUNS_AS_ROOT = "RunsAsRoot"
     NEVER_READY = "NeverReady"
+    FETCH_SLOW = "FetchSlow"
     NO_CAPACITY = "NoCapacity"
     PODS_REFUSED = "PodsRefused"
     ROLLOUT_STUCK = "RolloutStuck"
     PODS_UNAVAILABLE = "PodsUnavailable"
     NO_RELEASE = "NoRelease"
+    # gates
+    CASE_FAILED = "CaseFailed"
+    FLAPPING = "Flapping"
+    ANSWER_TOO_LARGE = "AnswerTooLarge"
+    WRONG_VERSION = "WrongVersion"
+    TOO_MANY_LABEL_FLIPS = "TooManyLabelFlips"
+    CASES_INVALID = "CasesInvalid"
+    CASES_MISSING = "CasesMissing"
+    GATE_INCONCLUSIVE = "GateInconclusive"
     # Events
+    GATE_STARTED = "GateStarted"
+    GATE_PASSED = "GatePassed"
+    GATE_FAILED = "GateFailed"
     RELEASE_STARTED = "ReleaseStarted"
     RELEASED = "Released"
+    RELEASED_NOW = "ReleasedNow"
+    BAKED = "Baked"
+    ROLLED_BACK = "RolledBack"
+    UNHELD = "Unheld"
     RECOVERED = "Recovered"
     ACTION_IGNORED = "ActionIgnored"
 
@@ -52,9 +79,17 @@ _OWN: Final[dict[Reason, str]] = {
     Reason.SERVING: "The active release serves with as many pods as the spec asks for.",
     Reason.UP_TO_DATE: "What serves is what the spec asks for.",
     Reason.RESOLVED: "The image is known by its digest and the model by its content digest.",
+    Reason.PASSED: "The release passed its gate.",
     Reason.RESOLVING: "The spec changed; registry and store are being asked.",
+    Reason.GATING: "The gate tries the new release, without traffic; the old one serves.",
     Reason.ROLLING_OUT: "Pods of the new release are starting; those of the old one serve until they are ready.",
+    Reason.BAKING: "The new release serves and is watched; what goes wrong now brings the last good one back.",
+    Reason.ROLLING_BACK: "A release was found bad; the last good one takes its place.",
+    Reason.WAITING_FOR_WINDOW: "A release passed its gate and waits for its schedule, or for the end of a freeze.",
+    Reason.WAITING_FOR_BAKE: "A release passed its gate and waits until the bake of the one before it is over.",
     Reason.SUSPENDED: "spec.suspend is true, so what the spec asks for is not released.",
+    Reason.HELD: "What the spec asks for was found bad; it is not released, and newer ones pass it by.",
+    Reason.ROLLED_BACK_TO: "Somebody went back to an earlier release; nothing else goes out meanwhile.",
     Reason.INVALID_SPEC: "The spec cannot be read by this operator.",
     Reason.NO_MATCHING_VERSION: "The source lists nothing that the policy takes.",
     Reason.CONTENT_CHANGED: "A model version that was released has other bytes now; pods refuse them.",
@@ -65,14 +100,31 @@ _OWN: Final[dict[Reason, str]] = {
     Reason.CONTAINER_CANNOT_RUN: "A container cannot be created or its command cannot be run.",
     Reason.OUT_OF_MEMORY: "A container was killed because it used more memory than its limit.",
     Reason.CRASHING: "The app's container ends instead of serving.",
+    Reason.RUNS_AS_ROOT: "The app was refused something that its image needs root for.",
     Reason.NEVER_READY: "The app's container runs, but its readiness path has not answered 2xx within the deadline.",
+    Reason.FETCH_SLOW: "The model takes longer to arrive than its size explains.",
     Reason.NO_CAPACITY: "No node has room for a new pod; it starts as soon as there is one.",
     Reason.PODS_REFUSED: "The API server refuses to create the pods (a policy, a limit or an admission webhook).",
     Reason.ROLLOUT_STUCK: "The release made no progress within its deadline and the pods do not say why.",
     Reason.PODS_UNAVAILABLE: "Fewer pods are available than the spec asks for.",
     Reason.NO_RELEASE: "Nothing has been released yet.",
+    Reason.CASE_FAILED: "A golden case got another answer than it expects.",
+    Reason.FLAPPING: "A golden case passes and fails with the same request.",
+    Reason.ANSWER_TOO_LARGE: "The app answered a golden case with more than 1 MiB.",
+    Reason.WRONG_VERSION: "The app in the gate says that it is another image or model than the one to be released.",
+    Reason.TOO_MANY_LABEL_FLIPS: "More golden cases get another answer than from the old release than the spec allows.",
+    Reason.CASES_INVALID: "A golden case cannot be read.",
+    Reason.CASES_MISSING: "The ConfigMap with the request body of a golden case is not there.",
+    Reason.GATE_INCONCLUSIVE: "The gate ended without saying anything about the release; it is tried again.",
+    Reason.GATE_STARTED: "Event: the gate of a new release began.",
+    Reason.GATE_PASSED: "Event: a release passed its gate.",
+    Reason.GATE_FAILED: "Event: a release failed its gate; it gets no traffic.",
     Reason.RELEASE_STARTED: "Event: the rollout of a new release began.",
     Reason.RELEASED: "Event: a release serves with all its pods.",
+    Reason.RELEASED_NOW: "Event: somebody asked to release now, whatever schedule and freezes say.",
+    Reason.BAKED: "Event: a release was watched long enough and is good.",
+    Reason.ROLLED_BACK: "Event: a release was found bad after its start and is undone.",
+    Reason.UNHELD: "Event: a hold is over.",
     Reason.RECOVERED: "Event: a source or the app answers again.",
     Reason.ACTION_IGNORED: "Event: an annotation that asks for something came too late, or cannot be read.",
 }

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from aiapp_operator import following, pod_findings
+from aiapp_operator import following, pod_findings, windows
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children import expected
@@ -33,7 +33,7 @@ def read_spec(app: Manifest) -> AIApp | Problem:
         return Problem(Severity.STALLED, Reason.INVALID_SPEC, f"{field}: {first['msg']}")
     except ValueError as error:
         return Problem(Severity.STALLED, Reason.INVALID_SPEC, str(error))
-    return _unusable_policy(parsed) or parsed
+    return _unusable_policy(parsed) or _unusable_window(parsed) or parsed
 
 
 def _unusable_policy(app: AIApp) -> Problem | None:
@@ -43,6 +43,11 @@ def _unusable_policy(app: AIApp) -> Problem | None:
         return None
     words = "; ".join(f"spec.{field}: {words}" for field, words in wrong.items())
     return Problem(Severity.STALLED, Reason.INVALID_SPEC, words)
+
+
+def _unusable_window(app: AIApp) -> Problem | None:
+    words = windows.problem(app.spec.release)
+    return Problem(Severity.STALLED, Reason.INVALID_SPEC, words) if words else None
 
 
 def predecessor(observed: Observed) -> Problem | None:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from inputs.case import ABSENT, CLAIM, DIGEST, REPOSITORY, S3, SECRET, UUID, Accepted, Refused
+from inputs.release import ACCEPTED_RELEASES, RELEASES
 from inputs.sources import CREDENTIALS, ENDPOINTS, IMAGE_POLICIES, IMAGES, MODEL_POLICIES, SOURCES, VERSIONS
 
 
@@ -75,18 +76,6 @@ EXPOSED: Final = (
     ),
 )
 REST: Final = (
-    *(
-        Refused(f"deadline-{case}", {"spec.release.progressDeadline": value}, "spec.release.progressDeadline", words)
-        for case, value, words in (
-            ("unit", "10", "10s to 24h"),
-            ("short", "5s", "10s to 24h"),
-            ("long", "25h", "10s to 24h"),
-            ("negative", "-10m", "10s to 24h"),
-            ("days", "1d", "10s to 24h"),
-            ("number", 600, "string"),
-        )
-    ),
-    Refused("history", {"spec.release.revisionHistoryLimit": 0}, "spec.release.revisionHistoryLimit", "equal to 1"),
     Refused("suspend", {"spec.suspend": "yes"}, "spec.suspend", "boolean"),
     Refused(
         "pull-secret", {"spec.imagePullSecrets": [{"name": "A b"}]}, "spec.imagePullSecrets[0].name", "of an object"
@@ -104,7 +93,7 @@ REST: Final = (
 )
 REFUSED: Final = (
     *(*IMAGES, *IMAGE_POLICIES, *VERSIONS, *MODEL_POLICIES),
-    *(*SOURCES, *ENDPOINTS, *CREDENTIALS, *SERVING, *EXPOSED, *REST),
+    *(*SOURCES, *ENDPOINTS, *CREDENTIALS, *SERVING, *EXPOSED, *RELEASES, *REST),
 )
 
 ACCEPTED: Final = (
@@ -114,7 +103,12 @@ ACCEPTED: Final = (
         {
             "spec.suspend": False,
             "spec.serving": {"port": 8080, "readinessPath": "/version", "replicas": 2},
-            "spec.release": {"progressDeadline": "10m", "revisionHistoryLimit": 10},
+            "spec.release": {
+                "progressDeadline": "10m",
+                "revisionHistoryLimit": 10,
+                "gate": {"timeout": "10m"},
+                "bake": {"duration": "5m"},
+            },
             "spec.expose.service": {"type": "ClusterIP", "exposure": "Internal"},
         },
     ),
@@ -129,7 +123,6 @@ ACCEPTED: Final = (
     Accepted("version", {"spec.modelVersion": "2026-11-23T10.00_rc1+build"}),
     Accepted("equal-limit", {"spec.serving.resources": {"requests": {"cpu": "0.5"}, "limits": {"cpu": "500m"}}}),
     Accepted("gpu", {"spec.serving.resources": {"limits": {"nvidia.com/gpu": 1}}}),
-    Accepted("deadline", {"spec.release.progressDeadline": "1h30m"}),
     Accepted("name-of-50", {"metadata.name": "a" * 50}),
     Accepted("generated-name", {"metadata": {"generateName": "digits-"}}),
     Accepted("load-balancer", {"spec.expose.service": {"type": "LoadBalancer", "exposure": "External"}}),
@@ -190,4 +183,5 @@ ACCEPTED: Final = (
         },
     ),
     Accepted("claim", {"spec.modelSource": {"persistentVolumeClaim": CLAIM}}),
+    *ACCEPTED_RELEASES,
 )

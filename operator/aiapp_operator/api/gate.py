@@ -95,6 +95,7 @@ Expression = Annotated[
         ),
     ),
 ]
+RightValue = Annotated[str, Field(max_length=256, description="A right value, as text.")]
 Share = Annotated[
     str,
     Field(
@@ -185,7 +186,7 @@ class Expectation(ApiModel):
     """With equals: how far the value may be off, such as "0.01"."""
     matches: Expression | None = None
     """A regular expression (RE2) for the whole of the value as text."""
-    one_of: Annotated[tuple[Annotated[str, Field(max_length=256)], ...], Field(max_length=32)] = ()
+    one_of: Annotated[tuple[RightValue, ...], Field(max_length=32)] = ()
     """Values that are right, such as [cat, kitten]."""
     max_latency: Latency | None = None
     """How long the answer may take, such as 200ms. The pod of the gate serves nobody else."""

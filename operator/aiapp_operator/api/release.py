@@ -59,7 +59,7 @@ TimeZone = Annotated[
 ]
 AFTER_ITS_START: Final = Rule(
     "self.to > self.from",
-    "to must be after from: a freeze ends after it starts",
+    "a freeze ends after it starts: write a to that is later than from",
     lambda freeze: freeze.to > freeze.start,
     ".to",
 )
@@ -70,7 +70,8 @@ class ScheduleWindow(ApiModel):
 
     cron: Cron
     """When the window opens: minute, hour, day of the month, month, day of the week, as in crontab(5), such as
-    "0 2 * * *". A time that a clock change leaves out is the first one after it; one that comes twice counts once."""
+    "0 2 * * *". A time of the day that a clock change leaves out is the first one after it; one that comes twice counts
+    once."""
     time_zone: TimeZone = "UTC"
     """IANA name of the time zone that cron is in, such as Europe/Berlin."""
     duration: Annotated[str, duration_between("1m", "168h")] = "1h"

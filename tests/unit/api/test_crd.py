@@ -94,9 +94,15 @@ def test_every_list_says_how_it_is_merged_and_its_keys_are_required() -> None:
     keys = {path: node.get("x-kubernetes-list-map-keys") for path, node in fields(type="array")}
     assert keys == {
         ".spec.imagePullSecrets": ["name"],
+        ".spec.release.schedule": None,
+        ".spec.release.freezes": None,
+        ".spec.release.gate.cases": ["name"],
+        ".spec.release.gate.cases[].expect.oneOf": None,
         ".spec.serving.env": ["name"],
         ".spec.serving.tolerations": None,
         ".status.conditions": ["type"],
+        ".status.holds": ["stream", "digest"],
+        ".status.history": ["revision"],
     }
     for _, node in fields(type="array"):
         assert node["x-kubernetes-list-type"] == ("map" if "x-kubernetes-list-map-keys" in node else "atomic")
@@ -106,11 +112,14 @@ def test_every_list_says_how_it_is_merged_and_its_keys_are_required() -> None:
 def test_every_default_is_reached_because_each_parent_has_one() -> None:
     by_path = dict(OURS)
     # Whether an app has these at all is its author's choice; where they are, their defaults are reached.
-    top = {".spec", ".status", ".spec.imagePolicy", ".spec.modelPolicy"}
+    top = {".spec", ".status", ".spec.imagePolicy", ".spec.modelPolicy", ".spec.release.gate.cases[].request"}
     unreachable = [
         path
         for path, node in OURS
-        if "default" in node and (parent := path.rpartition(".")[0]) not in top and by_path[parent].get("default") != {}
+        if "default" in node
+        and not (parent := path.rpartition(".")[0]).endswith("[]")
+        and parent not in top
+        and by_path[parent].get("default") != {}
     ]
     assert unreachable == []
 
@@ -129,7 +138,12 @@ def test_the_defaults_are_those_of_the_models() -> None:
     assert AIAppSpec.model_validate({"image": image} | spec) == AIAppSpec.model_validate({"image": image})
     assert spec == {
         "suspend": False,
-        "release": {"progressDeadline": "10m", "revisionHistoryLimit": 10},
+        "release": {
+            "gate": {"timeout": "10m"},
+            "bake": {"duration": "5m"},
+            "progressDeadline": "10m",
+            "revisionHistoryLimit": 10,
+        },
         "serving": {"port": 8080, "readinessPath": "/version", "replicas": 2},
         "expose": {"service": {"type": "ClusterIP", "exposure": "Internal"}},
     }
@@ -156,6 +170,8 @@ def test_columns_and_scale_read_paths_that_the_schema_has() -> None:
             ("URL", 0),
             ("Age", 0),
         ),
+        ("Next", 1),
+        ("Held", 1),
         ("Message", 1),
     ]
     known = {path for path, _ in OURS}

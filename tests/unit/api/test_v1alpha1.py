@@ -7,13 +7,18 @@ import pydantic
 import pytest
 
 from aiapp_operator.api.fields import parse_duration
+from aiapp_operator.api.gate import BODIES_FIT, BODY_OF_ITS_METHOD, COMPARED_BY_PATH, TOLERATED_NUMBER
 from aiapp_operator.api.model_source import ONE_CREDENTIAL, S3_ADDRESS, SOURCE_RULES, ReadsAs
 from aiapp_operator.api.policies import NO_PATTERN_FOR_TAG, RANGE_WITH_SEM_VER
+from aiapp_operator.api.release import AFTER_ITS_START
 from aiapp_operator.api.v1alpha1 import SPEC_RULES, AIApp, Exposure, ServiceType
 from inputs.aiapp import ACCEPTED, REFUSED
 from inputs.case import AZURE, CLAIM, S3, SECRET, UUID, Accepted, Refused, patched
 
-RULES = (*SPEC_RULES, *SOURCE_RULES, ONE_CREDENTIAL, S3_ADDRESS, RANGE_WITH_SEM_VER, NO_PATTERN_FOR_TAG)
+RULES = (
+    *(*SPEC_RULES, *SOURCE_RULES, ONE_CREDENTIAL, S3_ADDRESS, RANGE_WITH_SEM_VER, NO_PATTERN_FOR_TAG),
+    *(BODY_OF_ITS_METHOD, COMPARED_BY_PATH, TOLERATED_NUMBER, BODIES_FIT, AFTER_ITS_START),
+)
 
 
 def manifest(**spec: Any) -> dict[str, Any]:
@@ -31,6 +36,9 @@ def test_the_smallest_app_has_sound_defaults() -> None:
     assert (app.spec.suspend, app.spec.model_source, app.spec.model_version) == (False, None, None)
     assert (app.spec.serving.port, app.spec.serving.replicas, app.spec.serving.readiness_path) == (8080, 2, "/version")
     assert parse_duration(app.spec.release.progress_deadline) == timedelta(minutes=10)
+    assert (app.spec.release.schedule, app.spec.release.freezes, app.spec.release.gate.cases) == ((), (), ())
+    assert parse_duration(app.spec.release.bake.duration) == timedelta(minutes=5)
+    assert app.spec.release.gate.comparison is None
     assert app.spec.expose.service.type is ServiceType.CLUSTER_IP
     assert app.spec.expose.service.exposure is Exposure.INTERNAL
 
@@ -58,6 +66,21 @@ def test_everything_that_was_written_comes_back_in_json() -> None:
             ],
             "nodeSelector": {"kubernetes.azure.com/agentpool": "gpu"},
             "tolerations": [{"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"}],
+        },
+        "release": {
+            "schedule": [{"cron": "0 2 * * *", "timeZone": "Europe/Berlin"}],
+            "freezes": [{"from": "2026-12-20T00:00:00Z", "to": "2027-01-04T00:00:00+01:00", "reason": "holidays"}],
+            "gate": {
+                "cases": [
+                    {
+                        "name": "a-seven",
+                        "request": {"bodyFrom": {"configMapKeyRef": {"name": "golden", "key": "seven"}}},
+                        "expect": {"jsonPath": "$.result", "equals": "7", "oneOf": ["7"], "maxLatency": "200ms"},
+                    }
+                ],
+                "comparison": {"maxLabelFlips": "2%"},
+            },
+            "bake": {"duration": "0s"},
         },
         "expose": {"service": {"type": "LoadBalancer", "annotations": {"a": "b"}}},
     }
@@ -145,6 +168,10 @@ def test_what_the_api_server_accepts_can_be_read(case: Accepted) -> None:
         ({"serving": {"port": 80}}, "spec.serving.port"),
         ({"serving": {"replicas": 0}}, "spec.serving.replicas"),
         ({"expose": {"service": {"type": "NodePort"}}}, "spec.expose.service.type"),
+        (
+            {"release": {"freezes": [{"from": "2026-12-20", "to": "2027-01-04T00:00:00Z"}]}},
+            "spec.release.freezes.0.from",
+        ),
     ],
 )
 def test_what_no_schema_would_let_in_is_refused_by_name(spec: dict[str, Any], field: str) -> None:

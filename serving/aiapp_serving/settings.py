@@ -34,7 +34,7 @@ class Release:
             revision=int(revision) if revision.isdecimal() else None,
             image=env.get(contract.ENV_IMAGE_DIGEST, ""),
             model_version=env.get(contract.ENV_MODEL_VERSION, ""),
-            model_digest=env.get(contract.ENV_MODEL_DIGEST) or _found_digest(env.get(contract.ENV_MODEL_DIR)),
+            model_digest=env.get(contract.ENV_MODEL_DIGEST) or found_digest(env.get(contract.ENV_MODEL_DIR)),
         )
 
     def headers(self) -> dict[str, str]:
@@ -64,7 +64,7 @@ class ServeSettings:
     release: Release = Release()
 
 
-def _found_digest(model_dir: str | None) -> str:
+def found_digest(model_dir: str | None) -> str:
     """Return the content digest that the model's own SHA256SUMS gives: of a volume's model nobody else knows it."""
     if not model_dir:
         return ""

@@ -3,30 +3,21 @@
 A check answers in the words of the kubelet or of the container's own last message, and says what to do.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from aiapp_models import contract
-from aiapp_models.errors import Reason as ModelReason
-from aiapp_operator.container_states import Container, containers, excerpt, last_line, own_words, way_out
+from aiapp_operator.children.fetch import fetch_allowance
+from aiapp_operator.container_findings import CHECKS, crash, never_starts
+from aiapp_operator.container_states import Container, conditions, containers, excerpt
 from aiapp_operator.ledger import controller
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, Severity
 
-PULL_FAILURES: Final = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
-)
-CREATE_FAILURES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-START_FAILURES: Final = frozenset({"ContainerCannotRun", "StartError"})
-OVERWRITTEN: Final = (
-    "pods that run keep the bytes that they verified, this one cannot start: put the version's old files back, or "
-    "release one under a new name"
-)
-
-_BACK_OFF: Final = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
+FAULTY_RESTARTS: Final = 2
+"""An app may end once, as when something that it needs is not up yet."""
 
 
 def of_revision(pods: Sequence[Manifest], revision: int) -> tuple[Manifest, ...]:
@@ -51,21 +42,68 @@ def leaving(pods: Sequence[Manifest], revision: int) -> int:
 
 def is_ready(pod: Manifest) -> bool:
     """Tell whether the kubelet says that the pod takes requests."""
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return bool(conditions(pod).get("Ready", {}).get("status") == "True")
 
 
 def fetching(pods: Sequence[Manifest]) -> int:
     """Return how many of these pods are fetching their model now."""
-    containers = [container for pod in pods for container in _containers(pod)]
-    return sum(container.name == contract.FETCH_CONTAINER and bool(container.running) for container in containers)
+    found = [container for pod in pods for container in _containers(pod)]
+    return sum(container.name == contract.FETCH_CONTAINER and bool(container.running) for container in found)
 
 
 def cause(pods: Sequence[Manifest]) -> Problem | None:
     """Return what keeps these pods from serving; None: nothing does, or they only need time."""
-    containers = [container for pod in pods for container in _containers(pod)]
-    found = (problem for check in CHECKS for container in containers if (problem := check(container)))
-    return next(found, None) or next((problem for pod in pods if (problem := no_capacity(pod))), None)
+    found = _first([container for pod in pods for container in _containers(pod)])
+    return found or next((problem for pod in pods if (problem := no_capacity(pod))), None)
+
+
+def hindrance(pod: Manifest) -> Problem | None:
+    """Return what keeps a pod from starting, whatever came of its app."""
+    pieces = [replace(each, ended={}, last={}) if _is_app(each) else each for each in _containers(pod)]
+    return _first(pieces) or no_capacity(pod)
+
+
+def faults(pods: Sequence[Manifest]) -> Problem | None:
+    """Return what the release of these pods does wrong; None: nothing yet, or something else is in the way.
+
+    Pull, fetch, store, room and what the namespace lacks are never a release's own fault. An app that ends is started
+    again, and only one that goes on ending is at fault. One that never gets ready is found by `never_ready`.
+    """
+    apps = [each for pod in pods if not disrupted(pod) for each in _containers(pod) if _is_app(each)]
+    found = (never_starts(app) or (crash(app) if app.restarts >= FAULTY_RESTARTS else None) for app in apps)
+    return next((problem for problem in found if problem), None)
+
+
+def fetch_slow(pods: Sequence[Manifest], now: datetime, size_bytes: int) -> Problem | None:
+    """Return the pod whose model takes longer to arrive than its size explains; it goes on, and is no failure.
+
+    size_bytes: of the model; 0: nobody knows.
+    """
+    allowance = fetch_allowance(size_bytes)
+    for container in (each for pod in pods for each in _containers(pod)):
+        started = container.started
+        if container.name == contract.FETCH_CONTAINER and started and now >= started + allowance:
+            return Problem(
+                Severity.WAITING,
+                Reason.FETCH_SLOW,
+                f"{container.title} has been fetching the model since {started:%Y-%m-%dT%H:%M:%SZ}, longer than "
+                f"{allowance}: the store, the network or the node's disk is slow; "
+                f"`kubectl logs {container.pod} -c {container.name}` shows how far it is",
+            )
+    return None
+
+
+def disrupted(pod: Manifest) -> bool:
+    """Tell a pod that is evicted, preempted, deleted or lost with its node: how it ends says nothing of its release."""
+    target = conditions(pod).get("DisruptionTarget", {}).get("status") == "True"
+    return target or "deletionTimestamp" in pod["metadata"]
+
+
+def node_lost(pod: Manifest) -> bool:
+    """Tell a pod whose node went silent: somebody else took its readiness away, its kubelet did not."""
+    found = conditions(pod)
+    kinds = ("Ready", "ContainersReady")
+    return [found.get(kind, {}).get("status") for kind in kinds] == ["False", "True"]
 
 
 def never_ready(pods: Sequence[Manifest], now: datetime, deadline: timedelta) -> Problem | None:
@@ -87,98 +125,17 @@ def ready_due(pods: Sequence[Manifest], deadline: timedelta) -> datetime | None:
     return min((since + deadline for _, since in _not_ready(pods)), default=None)
 
 
-def image_pull_failed(container: Container) -> Problem | None:
-    """A node cannot get the image."""
-    if container.waiting.get("reason") not in PULL_FAILURES:
-        return None
-    words = _BACK_OFF.sub("", container.waiting.get("message", "")) or "the kubelet gives no cause"
-    fix = "push the image, or name a Secret with the registry's credentials in spec.imagePullSecrets"
-    if container.name == contract.FETCH_CONTAINER:
-        fix = (
-            "this image is the operator's, not the app's: an administrator corrects serving.image in the chart's "
-            "values, or lets the nodes pull it"
-        )
-    return Problem(
-        Severity.WAITING,
-        Reason.IMAGE_PULL_FAILED,
-        f"{container.title}: the node cannot pull {container.image}: {excerpt(words)}; {fix}",
-    )
-
-
-def fetch_failed(container: Container) -> Problem | None:
-    """The init container could not bring the model; it says itself why."""
-    ended = container.end
-    if container.name != contract.FETCH_CONTAINER or not ended.get("exitCode") or ended.get("reason") == "OOMKilled":
-        return None
-    said = own_words(container)
-    if said and said.reason == ModelReason.MODEL_CHANGED:
-        return replace(said, message=f"{said.message}; {OVERWRITTEN}")
-    return said or Problem(
-        Severity.WAITING,
-        ModelReason.FETCH_FAILED,
-        f"{container.title} ended with {way_out(ended)}: {excerpt(last_line(ended))}",
-    )
-
-
-def container_cannot_run(container: Container) -> Problem | None:
-    """The container cannot be created, or its command cannot be run."""
-    state = container.waiting if container.waiting.get("reason") in CREATE_FAILURES else container.end
-    if state.get("reason") not in CREATE_FAILURES | START_FAILURES:
-        return None
-    return Problem(
-        Severity.WAITING,
-        Reason.CONTAINER_CANNOT_RUN,
-        f"{container.title} cannot be run: {state['reason']}: {excerpt(state.get('message', 'no message'))}; "
-        "containers run as user 65532 with a read-only root, and what spec.serving.env refers to must exist",
-    )
-
-
-def out_of_memory(container: Container) -> Problem | None:
-    """The container used more memory than its limit."""
-    if container.end.get("reason") != "OOMKilled":
-        return None
-    fix = "raise spec.serving.resources.limits.memory"
-    if container.name == contract.FETCH_CONTAINER:
-        fix = "it streams, and its limit is the operator's own, not one of the spec: please report this"
-    return Problem(
-        Severity.WAITING,
-        Reason.OUT_OF_MEMORY,
-        f"{container.title} was killed for using more memory than it may: {fix}",
-    )
-
-
-def crashing(container: Container) -> Problem | None:
-    """The app ends instead of serving."""
-    if container.name != contract.APP_CONTAINER or not container.end:
-        return None
-    return own_words(container) or Problem(
-        Severity.WAITING,
-        Reason.CRASHING,
-        f"{container.title} ended with {way_out(container.end)} ({container.restarts} restarts): "
-        f"{excerpt(last_line(container.end))}; `kubectl logs {container.pod} --previous` shows more",
-    )
-
-
-CHECKS: Final[tuple[Callable[[Container], Problem | None], ...]] = (
-    image_pull_failed,
-    fetch_failed,
-    container_cannot_run,
-    out_of_memory,
-    crashing,
-)
-
-
 def no_capacity(pod: Manifest) -> Problem | None:
     """No node has room; never a failure of the release."""
-    for condition in pod.get("status", {}).get("conditions", ()):
-        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return Problem(
-                Severity.WAITING,
-                Reason.NO_CAPACITY,
-                f"pod {pod['metadata']['name']} waits for a node: {excerpt(condition.get('message', 'no message'))}; "
-                "it starts as soon as a node has room (add nodes, or lower spec.serving.resources.requests)",
-            )
-    return None
+    scheduled = conditions(pod).get("PodScheduled", {})
+    if scheduled.get("reason") != "Unschedulable":
+        return None
+    return Problem(
+        Severity.WAITING,
+        Reason.NO_CAPACITY,
+        f"pod {pod['metadata']['name']} waits for a node: {excerpt(scheduled.get('message', 'no message'))}; "
+        "it starts as soon as a node has room (add nodes, or lower spec.serving.resources.requests)",
+    )
 
 
 def _serving(pods: Sequence[Manifest]) -> Iterator[Manifest]:
@@ -210,9 +167,17 @@ def _lives(pod: Manifest) -> bool:
 def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[Container, datetime]]:
     for pod in pods:
         for container in _containers(pod):
-            started = container.running.get("startedAt")
-            if container.name == contract.APP_CONTAINER and started and not container.ready:
-                yield container, datetime.fromisoformat(started)
+            if _is_app(container) and container.started and not container.ready:
+                yield container, container.started
+
+
+def _is_app(container: Container) -> bool:
+    return container.name == contract.APP_CONTAINER
+
+
+def _first(found: Sequence[Container]) -> Problem | None:
+    """Return what the most telling check says of any of these containers."""
+    return next((problem for check in CHECKS for container in found if (problem := check(container))), None)
 
 
 def _containers(pod: Manifest) -> Iterator[Container]:

@@ -127,12 +127,6 @@ BODY_OF_ITS_METHOD: Final = Rule(
     "a POST needs exactly one of body and bodyFrom, a GET neither: write body: '' for an empty one",
     lambda request: [request.body, request.body_from].count(None) == (1 if request.method == Method.POST else 2),
 )
-COMPARED_BY_PATH: Final = Rule(
-    "!(has(self.equals) || has(self.matches) || has(self.oneOf)) || has(self.jsonPath)",
-    "equals, matches and oneOf need jsonPath, the value of the answer that they compare, such as $.result[0]",
-    lambda expect: (expect.equals, expect.matches, expect.one_of) == (None, None, ()) or expect.json_path is not None,
-    ".jsonPath",
-)
 TOLERATED_NUMBER: Final = Rule(
     f"!has(self.tolerance) || (has(self.equals) && self.equals.matches('{NUMBER}'))",
     "tolerance needs equals with a number, such as equals: '0.98': remove tolerance, or write one",
@@ -174,12 +168,13 @@ class CaseRequest(ApiModel):
 class Expectation(ApiModel):
     """What a right answer looks like; everything that is given must hold."""
 
-    model_config = ConfigDict(json_schema_extra=rules(COMPARED_BY_PATH.cel(), TOLERATED_NUMBER.cel()))
+    model_config = ConfigDict(json_schema_extra=rules(TOLERATED_NUMBER.cel()))
 
     status: Annotated[int, Field(ge=100, le=599)] = 200
     """HTTP status of the answer."""
     json_path: JsonPath | None = None
-    """The value of the JSON answer that equals, matches and oneOf look at, such as $.result[0]. It must be there."""
+    """The one value of the JSON answer that equals, matches and oneOf look at, such as $.result[0]; it must be there.
+    Absent: they look at the whole answer, be it JSON or text."""
     equals: Annotated[str, Field(max_length=1024)] | None = None
     """The value itself as text, such as "7", "true" or "cat"; with tolerance, a number near it."""
     tolerance: Tolerance | None = None
@@ -192,8 +187,8 @@ class Expectation(ApiModel):
     """How long the answer may take, such as 200ms. The pod of the gate serves nobody else."""
 
     @model_validator(mode="after")
-    def _compares_something(self) -> "Expectation":
-        check(self, (COMPARED_BY_PATH, TOLERATED_NUMBER))
+    def _tolerates_numbers_only(self) -> "Expectation":
+        check(self, (TOLERATED_NUMBER,))
         return self
 
 

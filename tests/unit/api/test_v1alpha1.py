@@ -7,7 +7,7 @@ import pydantic
 import pytest
 
 from aiapp_operator.api.fields import parse_duration
-from aiapp_operator.api.gate import BODIES_FIT, BODY_OF_ITS_METHOD, COMPARED_BY_PATH, TOLERATED_NUMBER
+from aiapp_operator.api.gate import BODIES_FIT, BODY_OF_ITS_METHOD, TOLERATED_NUMBER
 from aiapp_operator.api.model_source import ONE_CREDENTIAL, S3_ADDRESS, SOURCE_RULES, ReadsAs
 from aiapp_operator.api.policies import NO_PATTERN_FOR_TAG, RANGE_WITH_SEM_VER
 from aiapp_operator.api.release import AFTER_ITS_START
@@ -17,7 +17,7 @@ from inputs.case import AZURE, CLAIM, S3, SECRET, UUID, Accepted, Refused, patch
 
 RULES = (
     *(*SPEC_RULES, *SOURCE_RULES, ONE_CREDENTIAL, S3_ADDRESS, RANGE_WITH_SEM_VER, NO_PATTERN_FOR_TAG),
-    *(BODY_OF_ITS_METHOD, COMPARED_BY_PATH, TOLERATED_NUMBER, BODIES_FIT, AFTER_ITS_START),
+    *(BODY_OF_ITS_METHOD, TOLERATED_NUMBER, BODIES_FIT, AFTER_ITS_START),
 )
 
 

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     # releases that were found bad
     HELD = "Held"
     ROLLED_BACK_TO = "RolledBackTo"
+    NO_WAY_BACK = "NoWayBack"
     # the spec
     INVALID_SPEC = "InvalidSpec"
     # streams that are followed
@@ -46,6 +47,7 @@ class Reason(StrEnum):
     CRASHING = "Crashing"
     RUNS_AS_ROOT = "RunsAsRoot"
     NEVER_READY = "NeverReady"
+    READINESS_LOST = "ReadinessLost"
     FETCH_SLOW = "FetchSlow"
     NO_CAPACITY = "NoCapacity"
     PODS_REFUSED = "PodsRefused"
@@ -90,6 +92,7 @@ _OWN: Final[dict[Reason, str]] = {
     Reason.SUSPENDED: "spec.suspend is true, so what the spec asks for is not released.",
     Reason.HELD: "What the spec asks for was found bad; it is not released, and newer ones pass it by.",
     Reason.ROLLED_BACK_TO: "Somebody went back to an earlier release; nothing else goes out meanwhile.",
+    Reason.NO_WAY_BACK: "A release was found bad and stays: there is no good one to go back to.",
     Reason.INVALID_SPEC: "The spec cannot be read by this operator.",
     Reason.NO_MATCHING_VERSION: "The source lists nothing that the policy takes.",
     Reason.CONTENT_CHANGED: "A model version that was released has other bytes now; pods refuse them.",
@@ -102,6 +105,7 @@ _OWN: Final[dict[Reason, str]] = {
     Reason.CRASHING: "The app's container ends instead of serving.",
     Reason.RUNS_AS_ROOT: "The app was refused something that its image needs root for.",
     Reason.NEVER_READY: "The app's container runs, but its readiness path has not answered 2xx within the deadline.",
+    Reason.READINESS_LOST: "The app runs and was ready, but its readiness path has stopped answering 2xx.",
     Reason.FETCH_SLOW: "The model takes longer to arrive than its size explains.",
     Reason.NO_CAPACITY: "No node has room for a new pod; it starts as soon as there is one.",
     Reason.PODS_REFUSED: "The API server refuses to create the pods (a policy, a limit or an admission webhook).",

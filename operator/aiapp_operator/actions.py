@@ -4,7 +4,7 @@ One is obeyed once, when it is first seen; status.lastHandledActions says which 
 a restore from a backup or in a copied manifest, asks for nothing any more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +15,13 @@ from aiapp_operator.state import Event, Manifest
 PREFIX: Final = "aiapp.dev/"
 RECONCILE: Final = "reconcile"
 """Ask both sources now."""
-ACTIONS: Final = (RECONCILE,)
+RELEASE_NOW: Final = "release-now"
+"""Release what waits for its window now."""
+ROLLBACK_TO: Final = "rollback-to"
+"""Go back to a release, by its revision or `previous`, and stay there."""
+UNHOLD: Final = "unhold"
+"""End a hold, by its version, digest or stream."""
+ACTIONS: Final = (RECONCILE, RELEASE_NOW, ROLLBACK_TO, UNHOLD)
 OLDEST: Final = timedelta(minutes=10)
 ECHO_LENGTH: Final = 256
 """Characters of a value that status keeps; they tell one request from the next."""
@@ -45,13 +51,14 @@ def due(app: Manifest, now: datetime) -> tuple[Action, ...]:
     return tuple(seen.action for seen in _unhandled(app, now) if seen.action)
 
 
-def ignored(app: Manifest, now: datetime) -> tuple[Event, ...]:
-    """Return an Event for each annotation that comes too late, or cannot be read."""
-    return tuple(
-        Event("Warning", Reason.ACTION_IGNORED, f"annotation {PREFIX}{seen.name} is ignored: {seen.ignored}")
-        for seen in _unhandled(app, now)
-        if not seen.action
-    )
+def ignored(app: Manifest, now: datetime, in_vain: Sequence[str] = ()) -> tuple[Event, ...]:
+    """Return an Event for each annotation that comes too late, cannot be read, or asks for what cannot be done.
+
+    in_vain: the last, as `action: why`.
+    """
+    unread = [f"{seen.name} is ignored: {seen.ignored}" for seen in _unhandled(app, now) if not seen.action]
+    undone = [f"{name} is ignored: {why}" for name, _, why in (words.partition(": ") for words in in_vain)]
+    return tuple(Event("Warning", Reason.ACTION_IGNORED, f"annotation {PREFIX}{words}") for words in (*unread, *undone))
 
 
 def handled(app: Manifest, now: datetime) -> dict[str, str]:

@@ -29,6 +29,14 @@ CHANGE: Final = PREFIX + "change"
 REQUESTED_BY: Final = PREFIX + "requested-by"
 HOLDS: Final = PREFIX + "holds"
 OLD_HOLDS: Final = PREFIX + "older-holds"
+NAMES: Final = frozenset(
+    {
+        *(GATE, GATE_TIME, GATE_WORDS, GATE_REPORT, ATTEMPTS, RETRY_TIME),
+        *(ASKED_TIME, STARTED_TIME, RELEASED_TIME, BAKED_TIME, UNDONE_TIME, UNDONE_WORDS, WAIVED_TIME),
+        *(CHANGE, REQUESTED_BY, HOLDS, OLD_HOLDS),
+    }
+)
+"""All of them: one that is there and not meant to be is taken away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aiapp_models.contract import LABEL_INSTANCE, LABEL_MANAGED_BY, MANAGED_BY
 from aiapp_models.errors import Reason as ModelReason
-from aiapp_operator import actions, findings, ledger, releases
+from aiapp_operator import actions, findings, holds, ledger, releases
 from aiapp_operator.api.v1alpha1 import KIND, AIApp
 from aiapp_operator.children import expected
 from aiapp_operator.children.service_account import service_account
@@ -80,16 +80,14 @@ class Observer:
     def _remembered(self, observed: Observed, app: AIApp, now: datetime) -> tuple[Observed, Pending | None]:
         """Return the answers that are there without a question: those of feeds, and those too fresh to ask again."""
         key, record = key_of(observed.app), ledger.read(observed.app, observed.children, observed.revisions)
-        asked = releases.unresolved(observed.app, observed.children, observed.revisions, observed.pods)
+        asked = releases.unresolved(observed.app, observed.children, observed.revisions)
         wanted = [stream for stream, ask in zip(Stream, asked, strict=True) if ask]
         answers: dict[Stream, Any] = {s: wait for s in wanted if (wait := _account_to_come(observed, app, s))}
         rest = [stream for stream in wanted if stream not in answers]
         policies = {stream: policy for stream, policy in releases.demand(app).follows.items() if stream in rest}
-        deployment = findings.deployment_of(observed)
-        start = releases.base(record, deployment, observed.pods)
-        again = record.current is not None and start is not record.current
-        served = releases.to_verify(releases.completed(record, deployment, now))
-        self._streams.follow(app, policies, served, again=again)
+        again = releases.comes_to_nothing(releases.demand(app), record)
+        served = releases.to_verify(releases.completed(record, findings.deployment_of(observed), now))
+        self._streams.follow(app, policies, served, again=again, held=holds.digests(record))
         fresh = any(action.name == actions.RECONCILE for action in actions.due(observed.app, now))
         if fresh:
             self._streams.poll_now(key)

@@ -1,28 +1,27 @@
-"""The release machine: which release the Deployment runs, what must be asked for it, and when it is done. Pure.
+"""Releases: made of an image, a model and a config, kept as ControllerRevisions, and found again. Pure.
 
 A release is (image digest, model, config). It is made once, kept as a ControllerRevision, and found again by its
 identity: going back to what ran before brings back exactly that.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from aiapp_models import contract
-from aiapp_operator import findings, following, ledger, pod_findings, resolution
+from aiapp_operator import findings, following, ledger, notes, pod_findings, resolution
 from aiapp_operator.api.serving import Serving
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.containers import Cargo, env_var
 from aiapp_operator.children.controller_revision import controller_revision
 from aiapp_operator.children.pod import pod_template, toleration
 from aiapp_operator.children.quantity import canonical
-from aiapp_operator.following import Policy
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.ledger import Inputs, Ledger, Release, digest_of
 from aiapp_operator.resolution import Demand
 from aiapp_operator.settings import Settings
-from aiapp_operator.state import Manifest, ObjectId, Problem, ResolvedImage, ResolvedModel, Sources, Stream
+from aiapp_operator.state import GateResult, Manifest, ObjectId, Problem
 
 
 class Questions(NamedTuple):
@@ -32,45 +31,35 @@ class Questions(NamedTuple):
     ask_model: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Which release the Deployment is to run.
-
-    target: None while nothing can run yet.
-    image, model: what the spec's sources stand for, as far as it is known; resolved: wholly.
-    problem: why a source is missing.
-    follows: the policies of the streams that are followed.
-    as_asked: `target` was made of what the spec asks for; with a problem beside it, its sources are asked again.
-    """
-
-    target: Release | None
-    image: ResolvedImage | None
-    model: ResolvedModel | None
-    problem: Problem | None = None
-    as_asked: bool = False
-    resolved: bool = False
-    follows: Mapping[Stream, Policy] = field(default_factory=dict)
-
-
-def unresolved(
-    app: Manifest, children: Mapping[ObjectId, Manifest], revisions: Sequence[Manifest], pods: Sequence[Manifest]
-) -> Questions:
+def unresolved(app: Manifest, children: Mapping[ObjectId, Manifest], revisions: Sequence[Manifest]) -> Questions:
     """Return which sources must be asked, which is none for an app that follows nothing and serves what it asks for.
 
     A followed stream is asked in every run. A tag and a version that are named are resolved once per edit; while the
-    release made of them cannot start, they are resolved again, so that a pushed image or a repaired upload is found.
-    A release that was rolled out once is never given up for other bytes under the same name.
+    release made of them is held or its gate comes to nothing, they are resolved again, so that a pushed image or a
+    repaired upload is found. A release that was rolled out is never given up for other bytes under the same name.
     """
     parsed = findings.read_spec(app)
     if isinstance(parsed, Problem) or parsed.spec.suspend:
         return Questions(ask_image=False, ask_model=False)
     record, asked = ledger.read(app, children, revisions), demand(parsed)
-    current, deployment = record.current, children.get(ObjectId("Deployment", parsed.metadata.name), {})
-    again = current is not None and _is_asked_for(asked, current) and _fails_to_start(current, deployment, pods)
+    again = comes_to_nothing(asked, record)
     image_known, model_known = resolution.image_on_record(asked, record), resolution.model_on_record(asked, record)
     return Questions(
         ask_image=again or bool(asked.image) or image_known is None,
         ask_model=parsed.spec.model_source is not None and (again or bool(asked.model) or model_known is None),
+    )
+
+
+def comes_to_nothing(asked: Demand, record: Ledger) -> bool:
+    """Tell whether a release of what is asked for was found bad or not judged: other bytes under its names may help."""
+    return any(
+        is_asked_for(asked, release)
+        and (
+            release.notes.gate is GateResult.FAILED
+            or release.notes.undone is not None
+            or (release.notes.gate is None and release.notes.attempts > 0)
+        )
+        for release in record.releases
     )
 
 
@@ -79,38 +68,13 @@ def demand(app: AIApp) -> Demand:
     return Demand(app, config(app), following.image_policy(app), following.model_policy(app))
 
 
-def base(record: Ledger, deployment: Manifest, pods: Sequence[Manifest]) -> Release | None:
-    """Return the release that followed streams go on from: the one on the Deployment, or the active while it fails."""
+def base(record: Ledger) -> Release | None:
+    """Return the release that others are judged by and streams go on from: on the Deployment, unless found bad."""
     current = record.current
-    return record.active if current is None or _fails_to_start(current, deployment, pods) else current
-
-
-def decide(app: AIApp, record: Ledger, start: Release | None, answers: Sources, settings: Settings) -> Decision:
-    """Return what is to run: the release that the spec asks for, or the present one while that cannot be.
-
-    start: where followed streams go on from, see `base`.
-    """
-    # A Deployment whose record is gone stays as it is: what is left on record is older.
-    present = record.current if record.running else record.active
-    asked = demand(app)
-    if app.spec.suspend:
-        return _suspended(asked, record, present)
-    sources = resolution.onward(asked, record, start, answers)
-    problem = findings.unresolved_source(sources)
-    image, model = resolution.known_image(asked, record, sources), resolution.known_model(asked, record, sources)
-    if image is None or (app.spec.model_source and model is None):
-        as_asked = present is not None and _is_asked_for(asked, present)
-        return Decision(present, image, model, problem, as_asked, as_asked and not problem, asked.follows)
-    target = _find_or_make(app, record, Inputs(image, model, asked.config), settings)
-    return Decision(target, image, model, problem, as_asked=True, resolved=not problem, follows=asked.follows)
-
-
-def _suspended(asked: Demand, record: Ledger, present: Release | None) -> Decision:
-    """Return the present release; what a followed stream stands for is not known, as nobody asks."""
-    image = None if asked.image else resolution.known_image(asked, record, Sources())
-    model = None if asked.model else resolution.known_model(asked, record, Sources())
-    as_asked = present is not None and not asked.follows and _is_asked_for(asked, present)
-    return Decision(present, image, model, None, as_asked, resolved=as_asked, follows=asked.follows)
+    if current is None or current.notes.undone:
+        active = record.active
+        return None if active is None or active.notes.undone else active
+    return current
 
 
 def to_verify(record: Ledger) -> tuple[Release, ...]:
@@ -160,9 +124,9 @@ def replaced(deployment: Manifest, pods: Sequence[Manifest], release: Release) -
     return int(status.get("replicas", 0)) == int(status.get("updatedReplicas", 0))
 
 
-def expired(record: Ledger, target: Release | None, limit: int) -> tuple[Release, ...]:
-    """Return the releases beyond the newest `limit` past ones; the active and the present one are none of them."""
-    in_use = [release.number for release in (record.active, record.current, target) if release]
+def expired(record: Ledger, used: Sequence[Release | None], limit: int) -> tuple[Release, ...]:
+    """Return the releases beyond the newest `limit` past ones; the active, the present and `used` are none of them."""
+    in_use = [release.number for release in (record.active, record.current, *used) if release]
     past = [release for release in record.releases if release.number not in in_use]
     past.sort(key=lambda release: (release.last_used, release.number))
     return tuple(past[: max(0, len(past) - limit)])
@@ -209,7 +173,8 @@ def _serving_config(serving: Serving) -> Manifest:
     return {name: value for name, value in kept.items() if value}
 
 
-def _find_or_make(app: AIApp, record: Ledger, inputs: Inputs, settings: Settings) -> Release:
+def find_or_make(app: AIApp, record: Ledger, inputs: Inputs, settings: Settings) -> Release:
+    """Return the release on record that is made of `inputs`, else a new one."""
     if known := _known(app, record, inputs, settings):
         return replace(known, ref=inputs.image.ref)
     number, name = record.next_number, f"{app.metadata.name}-{inputs.identity}"
@@ -222,13 +187,13 @@ def _find_or_make(app: AIApp, record: Ledger, inputs: Inputs, settings: Settings
 def _known(app: AIApp, record: Ledger, inputs: Inputs, settings: Settings) -> Release | None:
     """Return the release on record that is made of `inputs`.
 
-    One that never served counts while this operator renders it as it stands there: an administrator's repair, such as
-    another fetch image, reaches a release that cannot start.
+    One that never passed its gate counts while this operator renders it as it stands there: an administrator's repair,
+    such as another fetch image, reaches a release that cannot start.
     """
     same = [release for release in record.releases if release.inputs.identity == inputs.identity]
-    served = [release for release in same if release.released]
-    if served:
-        return max(served, key=lambda release: release.last_used)
+    proved = [release for release in same if release.released or release.notes.gate is GateResult.PASSED]
+    if proved:
+        return max(proved, key=lambda release: release.last_used)
     return next((release for release in same if _rendered_alike(app, release, settings)), None)
 
 
@@ -255,15 +220,9 @@ def _template(app: AIApp, inputs: Inputs, number: int, settings: Settings) -> Ma
     return pod_template(app, cargo, settings)
 
 
-def _is_asked_for(asked: Demand, release: Release) -> bool:
+def is_asked_for(asked: Demand, release: Release) -> bool:
+    """Tell whether a release is made of what the spec stands for, be it the newest or not."""
     return asked.has_image(release) and asked.has_model(release) and release.inputs.config == asked.config
-
-
-def _fails_to_start(current: Release, deployment: Manifest, pods: Sequence[Manifest]) -> bool:
-    if current.released or rolled_out(deployment, current):
-        return False
-    problem = findings.failing_release(deployment, pod_findings.of_revision(pods, current.number))
-    return findings.asks_sources_again(problem)
 
 
 def _record(app: AIApp, release: Release) -> Manifest:
@@ -274,7 +233,8 @@ def _record(app: AIApp, release: Release) -> Manifest:
 def _stands(desired: Manifest, live: Manifest | None) -> bool:
     if live is None:
         return False
-    metadata = live["metadata"]
-    return all(
-        desired["metadata"][kind].items() <= metadata.get(kind, {}).items() for kind in ("labels", "annotations")
-    ) and ledger.controller_uid(live) == ledger.controller_uid(desired)
+    metadata, wanted = live["metadata"], desired["metadata"]
+    annotations = metadata.get("annotations") or {}
+    noted = {name: text for name, text in annotations.items() if name in notes.NAMES or name in wanted["annotations"]}
+    labelled = wanted["labels"].items() <= (metadata.get("labels") or {}).items()
+    return labelled and noted == wanted["annotations"] and ledger.controller_uid(live) == ledger.controller_uid(desired)

@@ -12,7 +12,7 @@ from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy, Version
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.ledger import Ledger, Release
+from aiapp_operator.ledger import Ledger, Release, digest_of
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, ResolvedImage, ResolvedModel, Severity, Sources, Stream
 
@@ -35,6 +35,17 @@ class Demand:
         """Return the policies of the streams that are followed."""
         policies = {Stream.IMAGE: self.image, Stream.MODEL: self.model}
         return {stream: policy for stream, policy in policies.items() if policy}
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a hash of what somebody would have to edit to ask for something else; a push is no edit."""
+        spec = self.app.spec
+        policies = [
+            each and each.model_dump(mode="json", exclude={"interval"})
+            for each in (spec.image_policy, spec.model_policy)
+        ]
+        asked = {"image": spec.image, "version": spec.model_version, "policies": policies, "config": self.config}
+        return f"sha256:{digest_of(asked)}"
 
     def has_image(self, release: Release) -> bool:
         """Tell whether a release is made of an image that spec.image and its policy stand for."""
@@ -64,8 +75,6 @@ def known_image(asked: Demand, record: Ledger, sources: Sources) -> ResolvedImag
     """Return what spec.image stands for, from the registry's answer or from a release made of it."""
     if isinstance(sources.image, ResolvedImage):
         return sources.image
-    if sources.image and asked.image is None:
-        return None
     release = image_on_record(asked, record)
     return _image_of(release) if release else None
 
@@ -74,14 +83,12 @@ def known_model(asked: Demand, record: Ledger, sources: Sources) -> ResolvedMode
     """Return what the spec's model version stands for, from the store's answer or from a release made of it."""
     if isinstance(sources.model, ResolvedModel):
         return sources.model
-    if sources.model and asked.model is None:
-        return None
     release = model_on_record(asked, record)
     return release.inputs.model if release else None
 
 
 def image_on_record(asked: Demand, record: Ledger) -> Release | None:
-    """Return the release that was made of what spec.image stands for: the one on the Deployment, else the active."""
+    """Return the release made of what spec.image stands for: on the Deployment, else active, else a candidate."""
     return next((release for release in _at(record) if asked.has_image(release)), None)
 
 
@@ -100,10 +107,25 @@ def onward(asked: Demand, record: Ledger, base: Release | None, sources: Sources
     return Sources(image, model)
 
 
+def leads_to(asked: Demand, release: Release, newest: Release) -> bool:
+    """Tell whether no followed stream of `newest` is behind `release`: what was withdrawn leads nowhere."""
+    image, model = asked.image, asked.model
+    if image and image.type != following.TAG and not _reaches(newest.ref, release.ref, image):
+        return False
+    own, its = newest.inputs.model, release.inputs.model
+    if model and own and its and own.version != its.version:
+        return following.newer(_model_version(own), _model_version(its), model)
+    return True
+
+
 def same_place(config: Manifest, other: Manifest) -> bool:
     """Tell whether two configs have their models in one place, whoever it is read as."""
     one, two = ({**(each.get("modelSource") or {}), "credentials": None} for each in (config, other))
     return one == two
+
+
+def _reaches(ref: str, other: str, policy: Policy) -> bool:
+    return ref == other or following.newer(_image_version(ref), _image_version(other), policy)
 
 
 def _image_onward(
@@ -161,7 +183,8 @@ def _has_name(release: Release, version: str, config: Manifest) -> bool:
 
 
 def _at(record: Ledger) -> Iterable[Release]:
-    return (release for release in (record.current, record.active) if release)
+    candidates = [r for r in reversed(record.releases) if r.number > record.running and not r.notes.started]
+    return (release for release in (record.current, record.active, *candidates) if release)
 
 
 def _image_of(release: Release) -> ResolvedImage:

@@ -27,6 +27,7 @@ from aiapp_operator.state import (
     Severity,
     Sources,
 )
+from stand_ins.gate_pods import gate_pod
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(fetch_image=f"contoso.azurecr.io/aiapp-serving@sha256:{'f' * 64}")
@@ -46,11 +47,12 @@ def digest(of: str) -> str:
 
 
 def an_app(**spec: Any) -> Manifest:
-    """Return the smallest useful AIApp, with these fields of its spec set; None takes one away."""
+    """Return a small AIApp that bakes nothing, with these fields of its spec set; None takes one away."""
     fields = {
         "image": "contoso.azurecr.io/digits:1.4.1",
         "modelVersion": "41",
         "modelSource": MODEL_SOURCE,
+        "release": {"bake": {"duration": "0s"}},
         **spec,
     }
     return {
@@ -73,6 +75,7 @@ class AppCluster:
     tags, versions: what registry and store list, of which the app's policies choose; versions with their times.
     contents: what a tag or a version stands for where it is not what its name says.
     asked: the questions of the last run.
+    gates: what the gates of releases say that have an image or a model of that name; the others pass. "" is no end.
     """
 
     app: Manifest = field(default_factory=an_app)
@@ -88,6 +91,7 @@ class AppCluster:
     settings: Settings = SETTINGS
     now: datetime = NOON
     asked: Questions = NOTHING
+    gates: dict[str, str] = field(default_factory=dict)
 
     # --- what people and time do ---------------------------------------------------------------------------
     def edit(self, **spec: Any) -> None:
@@ -109,7 +113,8 @@ class AppCluster:
     def let_pods_start(self) -> None:
         """Let the Deployment finish."""
         wanted = self.deployment["spec"]["replicas"]
-        self.pods = [a_pod(self.running, number, ready=True) for number in range(wanted)]
+        gates = [pod for pod in self.pods if pod["metadata"]["labels"]["aiapp.dev/role"] == "gate"]
+        self.pods = [*gates, *(a_pod(self.running, number, ready=True) for number in range(wanted))]
         self.set_counts(replicas=wanted, updated=wanted, available=wanted)
         self.wait()
 
@@ -120,10 +125,15 @@ class AppCluster:
 
     def let_one_pod_start(self, **pod_status: Any) -> None:
         """Let the Deployment start one pod of its release beside those that are there."""
-        others = [pod for pod in self.pods if pod["metadata"]["labels"][LABEL_REVISION] != self.running]
-        self.pods = [*others, a_pod(self.running, 0, **pod_status)]
-        self.set_counts(replicas=len(self.pods), updated=1, available=len(others))
+        gates = [pod for pod in self.pods if pod["metadata"]["labels"]["aiapp.dev/role"] == "gate"]
+        others = [pod for pod in self.pods if pod not in gates and self._release_of(pod) != self.running]
+        self.pods = [*gates, *others, a_pod(self.running, 0, **pod_status)]
+        self.set_counts(replicas=len(others) + 1, updated=1, available=len(others))
         self.wait()
+
+    def _release_of(self, pod: Manifest) -> str:
+        number: str = pod["metadata"]["labels"][LABEL_REVISION]
+        return number
 
     def set_counts(self, *, replicas: int, updated: int, available: int, **more: Any) -> None:
         """Set the Deployment's status, up to date with its spec."""
@@ -137,17 +147,48 @@ class AppCluster:
 
     # --- what the operator does ----------------------------------------------------------------------------
     def run(self) -> Plan:
+        """Ask, plan, and do what was planned, until no gate that was begun has come to its end; return all of it."""
+        whole = self.run_once()
+        while self._let_gates_end():
+            step = self.run_once()
+            whole = replace(
+                step,
+                apply=whole.apply + step.apply,
+                create=whole.create + step.create,
+                delete=whole.delete + step.delete,
+                events=whole.events + step.events,
+            )
+        return whole
+
+    def run_once(self) -> Plan:
         """Ask what is to be asked, plan, and do what was planned."""
-        self.asked = unresolved(self.app, self.children, self.ordered_revisions, self.pods)
+        self.asked = unresolved(self.app, self.children, self.ordered_revisions)
         planned = plan(self.observed, self.settings, self.now)
-        for manifest in planned.apply:
+        for manifest in (*planned.apply, *planned.create):
             self.apply(manifest)
         for gone in planned.delete:
             self.children.pop(gone, None)
             self.revisions.pop(gone.name, None)
+            self.pods = [pod for pod in self.pods if pod["metadata"]["ownerReferences"][0]["name"] != gone.name]
         if planned.status is not None:
             self.app["status"] = deepcopy(planned.status)
         return planned
+
+    def _let_gates_end(self) -> bool:
+        """Let the Jobs that have no pod yet come to what `gates` says of their releases."""
+        ended = False
+        for job in [manifest for child, manifest in self.children.items() if child.kind == "Job"]:
+            name, number = job["metadata"]["name"], job["metadata"]["annotations"][ANNOTATION_REVISION]
+            if any(pod["metadata"]["ownerReferences"][0]["name"] == name for pod in self.pods):
+                continue
+            record = next(each for each in self.ordered_revisions if str(each["revision"]) == number)
+            inputs = record["data"]["inputs"]
+            names = (inputs["image"]["ref"].rpartition(":")[2], inputs.get("model", {}).get("version", ""))
+            result = next((self.gates[name] for name in names if name in self.gates), "Passed")
+            if result:
+                self.pods.append(gate_pod(job, result, self.now))
+                ended = True
+        return ended
 
     @property
     def observed(self) -> Observed:

@@ -31,7 +31,7 @@ def build(app: AIApp, release: Release | None, *, own_service_account: bool) -> 
     children = [service_account(app)] if own_service_account else []
     children.append(service(app))
     if release:
-        children.append(deployment(app, release.number, release.contents, release.template))
+        children.append(deployment(app, release.number, release.notes.change or release.contents, release.template))
     if app.spec.serving.replicas > 1:
         children.append(disruption_budget(app))
     return tuple(children)

@@ -1,0 +1,77 @@
+"""What the annotations of an AIApp ask for about its releases: going back, ending a hold, breaking the glass. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aiapp_operator import actions, holds, rollout
+from aiapp_operator.actions import Action
+from aiapp_operator.culprit import proved
+from aiapp_operator.ledger import Ledger, Release
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """The record after some actions; ignored: what was asked in vain, and what to ask instead."""
+
+    record: Ledger
+    ignored: tuple[str, ...] = ()
+
+
+def obeyed(record: Ledger, fingerprint: str, due: Iterable[Action]) -> Obeyed:
+    """Return the record after `rollback-to` and `unhold`; fingerprint: of what the spec asks for."""
+    done = Obeyed(holds.unpinned(record, fingerprint))
+    for action in due:
+        if action.name == actions.UNHOLD:
+            step = _unhold(done.record, fingerprint, action)
+        elif action.name == actions.ROLLBACK_TO:
+            step = _roll_back(done.record, fingerprint, action)
+        else:
+            continue
+        done = Obeyed(step.record, (*done.ignored, *step.ignored))
+    return done
+
+
+def waived(candidate: Release | None, due: Iterable[Action]) -> datetime | None:
+    """Return when somebody asked to release the candidate now; None: nobody did."""
+    asked = [action.time for action in due if action.name == actions.RELEASE_NOW]
+    return asked[-1].replace(microsecond=0) if asked and candidate else None
+
+
+def in_vain(candidate: Release | None, due: Iterable[Action]) -> tuple[str, ...]:
+    """Return what is said of `release-now` when no release waits."""
+    if candidate or all(action.name != actions.RELEASE_NOW for action in due):
+        return ()
+    return (f"{actions.RELEASE_NOW}: no release is gated or waits, so there is nothing to release now",)
+
+
+def _unhold(record: Ledger, fingerprint: str, action: Action) -> Obeyed:
+    ended = holds.ended(record, action.argument, fingerprint)
+    if ended:
+        return Obeyed(ended)
+    held = sorted({hold.version or hold.part.value for hold in holds.in_force(record, fingerprint)})
+    names = f"what is held: {', '.join(held)}" if held else "nothing is held"
+    words = f"{actions.UNHOLD}: {action.argument[:80]!r} is no version, digest or stream of a hold; {names}"
+    return Obeyed(record, (words,))
+
+
+def _roll_back(record: Ledger, fingerprint: str, action: Action) -> Obeyed:
+    release = _named(record, action.argument)
+    if release is None:
+        past = [str(each.number) for each in record.releases if proved(each) and each is not record.current]
+        words = f"revisions to go back to: {', '.join(past)}" if past else "there is no other release that passed"
+        return Obeyed(record, (f"{actions.ROLLBACK_TO}: {action.argument[:80]!r} names none; {words}",))
+    words = f"rollback-to {action.argument} was asked for at {action.time:%Y-%m-%dT%H:%M:%SZ}"
+    hold = holds.of_everything(release, fingerprint, words, action.time.replace(microsecond=0))
+    if hold in release.notes.holds:
+        return Obeyed(record)
+    notes = replace(release.notes, holds=(*release.notes.holds, hold))
+    return Obeyed(record.with_release(replace(release, notes=notes)))
+
+
+def _named(record: Ledger, argument: str) -> Release | None:
+    """Return the release of that number, or the good one before; one that was found bad is none of them."""
+    if argument == "previous":
+        return rollout.last_good(record, record.current)
+    found = [release for release in record.releases if str(release.number) == argument and proved(release)]
+    return found[0] if found else None

@@ -4,7 +4,7 @@ The same pods give the same verdict whenever they are looked at: an operator tha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -123,21 +123,22 @@ def _under_way(app: AIApp, release: Release, tried: _Try, now: datetime) -> Gate
 
 def _fault(tried: _Try) -> Problem | None:
     """Return what the app's own container does wrong."""
-    serving, gate = tried.serving, tried.gate
-    if serving is None:
+    if tried.serving is None:
         return None
-    if problem := never_starts(serving):
-        return problem
-    return crash(serving) if _ended_by_itself(tried, serving, gate) else None
+    return never_starts(tried.serving) or crash(replace(tried.serving, ended=_own_end(tried, tried.serving), last={}))
 
 
-def _ended_by_itself(tried: _Try, serving: Container, gate: Container | None) -> bool:
-    """Tell an app that ended from one that the kubelet ended, after the gate or with the whole pod."""
-    gate_end = time_of(gate.ended.get("finishedAt")) if gate else None
-    app_end = time_of(serving.end.get("finishedAt"))
-    if gate_end and app_end:
-        return app_end < gate_end or (app_end == gate_end and bool(serving.last))
-    return bool(serving.last) or not (tried.end_reason or pod_findings.disrupted(tried.pod))
+def _own_end(tried: _Try, serving: Container) -> Manifest:
+    """Return how the app ended by its own doing; empty: it did not.
+
+    The kubelet ends it after the gate, and with the whole pod; nothing starts again what the kubelet ended.
+    """
+    if serving.last:
+        return serving.last
+    if tried.gate and tried.gate.ended:
+        app_end, gate_end = time_of(serving.ended.get("finishedAt")), time_of(tried.gate.ended.get("finishedAt"))
+        return serving.ended if app_end and gate_end and app_end < gate_end else {}
+    return {} if tried.end_reason or pod_findings.disrupted(tried.pod) else serving.ended
 
 
 def _inconclusive(tried: _Try) -> Problem:

@@ -130,14 +130,14 @@ def _arguments(app: AIApp, release: Release, against: Release | None, serving: M
     gate, model, port = app.spec.release.gate, release.inputs.model, serving["ports"][0]["containerPort"]
     # What the stored template says counts: the spec may say something else by now.
     ready_path = serving["readinessProbe"]["httpGet"]["path"]
-    arguments = ["--url", f"http://127.0.0.1:{port}", "--ready-path", ready_path, "--timeout", gate.timeout]
+    arguments = ["--name", str(release), "--url", f"http://127.0.0.1:{port}"]
+    arguments += ["--ready-path", ready_path, "--timeout", gate.timeout]
     if gate.cases:
         arguments += ["--cases", contract.GATE_CASES]
-    if model:
-        arguments += ["--cases", f"{contract.MODEL_DIR}/{contract.GOLDEN_DIR}"]
     arguments += ["--expect-image", release.inputs.image.digest]
-    if model and model.digest:
-        arguments += ["--expect-model", f"{model.version}@{model.digest}"]
+    if model:
+        # Of a volume's model only the folder itself tells the digest.
+        arguments += ["--model-folder", contract.MODEL_DIR, "--expect-model", f"{model.version}@{model.digest}"]
     if against:
         arguments += ["--compare-with", f"http://{app.metadata.name}.{app.metadata.namespace}"]
     if gate.comparison:

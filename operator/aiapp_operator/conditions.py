@@ -1,47 +1,40 @@
 """The conditions of an AIApp: what a person or `kubectl wait` reads about it. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator import findings, pod_findings, source_drift
+from aiapp_operator import history, pod_findings, source_drift, transcript
+from aiapp_operator.decision import Decision, Phase
 from aiapp_operator.following import TAG, Policy
 from aiapp_operator.ledger import Release
 from aiapp_operator.notes import format_time
 from aiapp_operator.reasons import Reason
-from aiapp_operator.releases import Decision
-from aiapp_operator.situation import Situation
-from aiapp_operator.state import Manifest, Problem, ResolvedImage, Severity, Stream
+from aiapp_operator.situation import Situation, Verdict
+from aiapp_operator.state import GateResult, Manifest, ResolvedImage, Severity, Stream
+from aiapp_operator.up_to_date import judged, progress, up_to_date
 
 READY: Final = "Ready"
 UP_TO_DATE: Final = "UpToDate"
 SOURCES_RESOLVED: Final = "SourcesResolved"
+GATE_PASSED: Final = "GatePassed"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 SOURCE_DRIFTED: Final = "SourceDrifted"
-ORDER: Final = (READY, UP_TO_DATE, SOURCES_RESOLVED, RECONCILING, STALLED, SOURCE_DRIFTED)
+ORDER: Final = (READY, UP_TO_DATE, SOURCES_RESOLVED, GATE_PASSED, RECONCILING, STALLED, SOURCE_DRIFTED)
 MESSAGE_LENGTH: Final = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A condition before it has its times."""
-
-    status: str
-    reason: str
-    message: str
 
 
 def judge(situation: Situation, waiting: str, now: datetime) -> list[Manifest]:
     """Return all conditions; the transition time is kept where the status is what it was.
 
-    waiting: the newest image and model that do not serve yet, in words; empty: they serve.
+    waiting: see `up_to_date`.
     """
     verdicts = {
         READY: ready(situation),
         UP_TO_DATE: up_to_date(situation, waiting),
         SOURCES_RESOLVED: sources_resolved(situation),
+        GATE_PASSED: gate_passed(situation),
         RECONCILING: reconciling(situation),
         STALLED: stalled(situation),
         SOURCE_DRIFTED: drifted(situation),
@@ -53,11 +46,7 @@ def ready(situation: Situation) -> Verdict:
     """The active release serves at the wanted strength, whatever a newer one does."""
     active = situation.record.active
     if active is None:
-        problem = situation.problem
-        if problem:
-            return Verdict("False", problem.reason, f"nothing serves yet: {problem.message}")
-        reason = Reason.ROLLING_OUT if situation.target else Reason.NO_RELEASE
-        return Verdict("False", reason, f"nothing serves yet{_starting(situation.target)}")
+        return _nothing_serves(situation)
     # A rollout's surge and pods that are on their way out are more than anybody asked for.
     available = min(situation.available, situation.wanted)
     strength = f"{available} of {situation.wanted} pods are available"
@@ -69,35 +58,11 @@ def ready(situation: Situation) -> Verdict:
     return Verdict("False", Reason.PODS_UNAVAILABLE, f"{active}: {strength}")
 
 
-def up_to_date(situation: Situation, waiting: str) -> Verdict:
-    """What serves is what the spec and its sources ask for; a bump waits for this one."""
-    decision, target = situation.decision, situation.target
-    keeps = (f"; waiting: {waiting}" if waiting else "") + _keeps(situation)
-    if situation.blocked or decision is None:
-        problem = situation.blocked
-        return Verdict("False", problem.reason if problem else Reason.INVALID_SPEC, f"{_words(problem)}{keeps}")
-    if decision.as_asked and target:
-        return _of_the_release(situation, target, keeps)
-    if decision.problem:
-        return Verdict("False", decision.problem.reason, f"{decision.problem.message}{keeps}")
-    if situation.suspended:
-        return Verdict("False", Reason.SUSPENDED, f"spec.suspend is true: {_suspended(decision)}{keeps}")
-    return Verdict("Unknown", Reason.RESOLVING, f"registry and store are being asked{keeps}")
-
-
-def _of_the_release(situation: Situation, target: Release, keeps: str) -> Verdict:
-    """Return how far the release is that the spec asks for."""
-    problem, failing = situation.source_problem, situation.failing
-    if situation.settled and problem:
-        # It follows a source that does not answer: whether there is something newer, nobody knows.
-        return Verdict("False", problem.reason, f"{problem.message}{keeps}")
-    if situation.settled:
-        return Verdict("True", Reason.UP_TO_DATE, f"{target} serves, as the spec asks")
-    if failing:
-        verb = "waits" if failing.reason in findings.TIME else "does not start"
-        return Verdict("False", failing.reason, f"{target} {verb}: {failing.message}{keeps}")
-    meanwhile = "" if situation.candidate is None else keeps
-    return Verdict("False", Reason.ROLLING_OUT, f"{target} is being rolled out: {_progress(situation)}{meanwhile}")
+def _nothing_serves(situation: Situation) -> Verdict:
+    found = judged(situation)
+    if found.reason in (Reason.RESOLVING, Reason.SUSPENDED):
+        return Verdict("False", Reason.NO_RELEASE, "nothing serves yet")
+    return Verdict("False", found.reason, f"nothing serves yet: {found.message}")
 
 
 def sources_resolved(situation: Situation) -> Verdict:
@@ -115,12 +80,53 @@ def sources_resolved(situation: Situation) -> Verdict:
     return Verdict("Unknown", Reason.RESOLVING, "registry and store are being asked")
 
 
-def reconciling(situation: Situation) -> Verdict | None:
-    """A rollout runs now."""
-    if situation.target is None or situation.settled or situation.blocked:
+def gate_passed(situation: Situation) -> Verdict | None:
+    """The newest release that was tried has passed its gate; absent before there is one."""
+    candidate = situation.decision.candidate if situation.decision else None
+    if candidate and candidate.notes.gate is None:
+        problem = situation.gate_problem
+        words = f": {problem.message}" if problem else ""
+        return Verdict("Unknown", Reason.GATING, f"{candidate} is tried by its gate{words}")
+    release = candidate or _tried_last(situation)
+    if release is None or release.notes.gate is None:
         return None
-    reason = situation.failing.reason if situation.failing else Reason.ROLLING_OUT
-    return Verdict("True", reason, f"{situation.target} is being rolled out: {_progress(situation)}")
+    if release.notes.gate is GateResult.PASSED:
+        summary = transcript.summary(release.notes.report)
+        return Verdict("True", Reason.PASSED, f"{release} passed its gate" + (f": {summary}" if summary else ""))
+    problem, words = release.notes.gate_problem, history.failure(release.notes)
+    reason = problem.reason if problem else Reason.GATE_FAILED
+    return Verdict("False", reason, f"{release} failed its gate" + (f": {words}" if words else ""))
+
+
+def _tried_last(situation: Situation) -> Release | None:
+    """Return the release that is wanted; while that is not the newest one, the one that was tried last."""
+    if situation.decision and not situation.decision.in_the_way:
+        return situation.target
+    tried = [release for release in situation.record.releases if release.notes.gated]
+    return max(tried, key=lambda release: str(release.notes.gated), default=situation.target)
+
+
+def reconciling(situation: Situation) -> Verdict | None:
+    """A gate, a rollout, a bake or a rollback runs now; what only waits for its time or for others does not."""
+    decision, target = situation.decision, situation.target
+    if situation.blocked or decision is None:
+        return None
+    candidate = decision.candidate
+    if decision.phase is Phase.GATING and candidate and _gate_runs(decision, candidate):
+        return Verdict("True", Reason.GATING, f"{candidate} is tried by its gate")
+    if target and decision.phase is Phase.ROLLING_BACK:
+        return Verdict("True", Reason.ROLLING_BACK, f"{target} is brought back: {progress(situation)}")
+    if target and not situation.settled:
+        return Verdict("True", Reason.ROLLING_OUT, f"{target} is being rolled out: {progress(situation)}")
+    if target and (decision.phase is Phase.BAKING or decision.waits_for == "Bake"):
+        return Verdict("True", Reason.BAKING, f"{target} serves and is watched until its bake is over")
+    return None
+
+
+def _gate_runs(decision: Decision, candidate: Release) -> bool:
+    """Tell whether there is a Job for it: one that came to nothing is made again later."""
+    under_way = decision.gate is not None and decision.gate.result is None
+    return under_way or bool(decision.create) or candidate.notes.gate_problem is None
 
 
 def stalled(situation: Situation) -> Verdict | None:
@@ -212,40 +218,3 @@ def _followed(policy: Policy | None) -> str:
     if policy and policy.type == TAG:
         return " (followed as it moves)"
     return f" (the newest by {policy})" if policy else ""
-
-
-def _suspended(decision: Decision) -> str:
-    if decision.follows:
-        return "what the spec asks for waits, and nobody looks for newer images and models"
-    return "what the spec asks for waits"
-
-
-def _words(problem: Problem | None) -> str:
-    return problem.message if problem else "the spec cannot be read"
-
-
-def _starting(target: Release | None) -> str:
-    return f": {target} is starting" if target else ""
-
-
-def _progress(situation: Situation) -> str:
-    target = situation.target
-    updated = pod_findings.of_revision(situation.pods, target.number) if target else ()
-    ready_pods = sum(pod_findings.is_ready(pod) for pod in updated)
-    loading = pod_findings.fetching(updated)
-    leaving = pod_findings.leaving(situation.pods, target.number) if target else 0
-    return (
-        f"{ready_pods} of {situation.wanted} pods are ready"
-        + (f", {loading} fetching the model" if loading else "")
-        + (f", {leaving} of the release before still end their connections" if leaving else "")
-    )
-
-
-def _keeps(situation: Situation) -> str:
-    """Return what the users of the endpoint have meanwhile."""
-    active = situation.record.active
-    if active is None:
-        return "; nothing serves yet"
-    if not situation.available:
-        return f"; {active} should serve meanwhile, but none of its pods is available"
-    return f"; {active} keeps serving"

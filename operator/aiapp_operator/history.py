@@ -1,8 +1,19 @@
 """What became of the releases that are on record, and what each changed, in words. Pure."""
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from aiapp_operator.ledger import Release
+from aiapp_operator import transcript
+from aiapp_operator.container_states import excerpt
+from aiapp_operator.ledger import Ledger, Release
+from aiapp_operator.notes import Notes, format_time
+from aiapp_operator.state import GateResult, Manifest, Problem
+
+MOST: Final = 10
+RELEASED: Final = "Released"
+GATE_FAILED: Final = "GateFailed"
+ROLLED_BACK: Final = "RolledBack"
+SUPERSEDED: Final = "Superseded"
 
 
 class Contents(NamedTuple):
@@ -12,6 +23,34 @@ class Contents(NamedTuple):
     image_digest: str = ""
     model: str = ""
     model_digest: str = ""
+
+
+class _End(NamedTuple):
+    """How a release ended; since: when the part began that is counted in seconds."""
+
+    result: str
+    time: datetime
+    since: datetime | None
+    problem: Problem | None = None
+
+
+def entries(record: Ledger, under_way: frozenset[int]) -> list[Manifest]:
+    """Return what became of the last releases as status shows it, newest first.
+
+    under_way: numbers of the releases of which nobody knows yet.
+    """
+    ends = [(end, release) for release in record.releases if (end := _end(release.notes, release.number in under_way))]
+    ends.sort(key=lambda each: (each[0].time, each[1].number), reverse=True)
+    return [_entry(release, end) for end, release in ends[:MOST]]
+
+
+def failure(notes: Notes) -> str:
+    """Return why a gate failed, with the first case that did; empty: it did not."""
+    if notes.gate is not GateResult.FAILED:
+        return ""
+    words = excerpt(notes.gate_problem.message) if notes.gate_problem else ""
+    name, case = transcript.first_failure(notes.report)
+    return "; ".join(part for part in (words, "" if name and name in words else case) if part)
 
 
 def change(old: Release | None, new: Release) -> str:
@@ -31,6 +70,38 @@ def difference(old: Contents, new: Contents) -> str:
         ("model", *_told_apart(old.model, old.model_digest, new.model, new.model_digest)),
     )
     return ", ".join(_step(stream, before, after) for stream, before, after in streams if before or after)
+
+
+def _end(notes: Notes, under_way: bool) -> _End | None:
+    """Return how a release ended; None: it has not, or came to nothing before it was tried."""
+    if notes.undone and (notes.released is None or notes.undone >= notes.released):
+        return _End(ROLLED_BACK, notes.undone, notes.started, notes.undone_problem)
+    if notes.released:
+        return _End(RELEASED, notes.released, notes.started)
+    if notes.gate is GateResult.FAILED and notes.gated:
+        return _End(GATE_FAILED, notes.gated, notes.asked, notes.gate_problem)
+    tried = notes.started or notes.gated
+    return _End(SUPERSEDED, tried, None) if tried and not under_way else None
+
+
+def _entry(release: Release, end: _End) -> Manifest:
+    notes, model, problem = release.notes, release.inputs.model, end.problem
+    words = failure(notes) or (excerpt(problem.message) if problem else "")
+    took = (end.time - end.since).total_seconds() if end.since else -1
+    shown: Manifest = {
+        "image": release.ref,
+        "modelVersion": model.version if model else "",
+        "change": notes.change[:1024],
+        "gate": notes.gate.value if notes.gate else "",
+        "result": end.result,
+        "reason": problem.reason if problem else "",
+        "message": words[:1024],
+        "time": format_time(end.time),
+        "by": excerpt(notes.requested_by)[:256],
+    }
+    # A release that went out a second time has only its last start.
+    seconds = {"seconds": int(took)} if took >= 0 else {}
+    return {"revision": release.number} | {field: value for field, value in shown.items() if value} | seconds
 
 
 def _step(stream: str, before: str, after: str) -> str:

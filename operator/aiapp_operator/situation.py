@@ -3,15 +3,26 @@
 from dataclasses import dataclass
 
 from aiapp_operator import pod_findings
+from aiapp_operator.decision import Decision
 from aiapp_operator.ledger import Ledger, Release
-from aiapp_operator.releases import Decision, replaced
+from aiapp_operator.releases import replaced
 from aiapp_operator.state import Drift, Manifest, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition before it has its times."""
+
+    status: str
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that the conditions are judged by.
 
+    record: the releases with all that is noted of them by now.
     decision: None while the spec cannot be read.
     blocked: what is wrong with the spec or with the names that it needs.
     failing: why the pods of the release that is wanted do not come up.
@@ -63,7 +74,18 @@ class Situation:
         return self.decision.problem if self.decision else None
 
     @property
+    def gate_problem(self) -> Problem | None:
+        """Return what the gate of a candidate waits for, or why its last try said nothing; None: it runs or is over."""
+        candidate = self.decision.candidate if self.decision else None
+        if self.decision is None or candidate is None or candidate.notes.gate or self.decision.create:
+            return None
+        gate = self.decision.gate
+        return gate.problem if gate else candidate.notes.gate_problem
+
+    @property
     def candidate(self) -> Release | None:
-        """Return the release that is on its way to serve."""
+        """Return the release that is on its way to serve: in its rollout, else gated or waiting."""
         target, active = self.target, self.record.active
-        return target if target and (active is None or target.number != active.number) else None
+        if target and (active is None or target.number != active.number):
+            return target
+        return self.decision.candidate if self.decision else None

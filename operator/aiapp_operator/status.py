@@ -4,18 +4,25 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator import actions
+from aiapp_operator import actions, history, transcript, up_to_date
 from aiapp_operator.api.v1alpha1 import AIApp, ServiceType
 from aiapp_operator.children.metadata import selector
 from aiapp_operator.conditions import judge
+from aiapp_operator.container_states import excerpt
+from aiapp_operator.decision import Decision
 from aiapp_operator.ledger import Release, short_image
 from aiapp_operator.notes import format_time
-from aiapp_operator.releases import Decision
 from aiapp_operator.situation import Situation
-from aiapp_operator.state import Manifest, ResolvedModel, Stream
+from aiapp_operator.state import GateResult, Manifest, ResolvedModel, Stream
 
-RECORDED: Final = ("active", "candidate", "image")
+RECORDED: Final = ("active", "candidate", "image", "nextRelease", "holds", "held", "history")
 """Fields that say what ControllerRevisions say."""
+MOST_HOLDS: Final = 32
+MOST_NAMED: Final = 3
+WORDS_LENGTH: Final = 1024
+RUNNING: Final = "Running"
+WAITING: Final = "Waiting"
+INCONCLUSIVE: Final = "Inconclusive"
 
 
 def project(situation: Situation, url: str, now: datetime) -> Manifest:
@@ -28,7 +35,11 @@ def project(situation: Situation, url: str, now: datetime) -> Manifest:
         "observedGeneration": situation.app["metadata"]["generation"],
         "conditions": judge(situation, _waiting(newest) if active else "", now),
         **newest,
-        "candidate": release_status(situation.candidate),
+        "candidate": candidate_status(situation),
+        "nextRelease": next_release(situation.decision),
+        "holds": holds_status(situation.decision),
+        "held": held(situation.decision),
+        "history": history.entries(situation.record, _under_way(situation)),
         "lastHandledActions": actions.handled(situation.app, now),
         "url": url,
         "image": active.image_name if active else "",
@@ -110,9 +121,79 @@ def release_status(release: Release | None) -> Manifest:
     model = release.inputs.model
     if model:
         shown |= {"modelVersion": model.version} | ({"modelDigest": model.digest} if model.digest else {})
-    if release.released:
-        shown["releasedTime"] = format_time(release.released)
-    return shown
+    times = {"releasedTime": release.released, "bakedTime": release.notes.baked}
+    shown |= {field: format_time(time) for field, time in times.items() if time}
+    comparison = transcript.comparison(release.notes.report)
+    return shown | ({"comparison": comparison} if comparison else {})
+
+
+def candidate_status(situation: Situation) -> Manifest:
+    """Return the release on its way to serve, with how its gate stands."""
+    release = situation.candidate
+    if release is None:
+        return {}
+    notes = release.notes
+    times = {"startedTime": notes.started, "releaseNowTime": notes.waived}
+    shown = {field: format_time(time) for field, time in times.items() if time}
+    gate = gate_state(situation.decision, release)
+    words = {"gate": gate, "gateMessage": _gate_words(situation, release)[:WORDS_LENGTH] if gate else ""}
+    return release_status(release) | shown | {field: text for field, text in words.items() if text}
+
+
+def gate_state(decision: Decision | None, release: Release) -> str:
+    """Return Passed, Failed, Running, Waiting or Inconclusive; empty for one that was released before gates were."""
+    if release.notes.gate:
+        return release.notes.gate.value
+    if decision is None or decision.candidate is None or decision.candidate.number != release.number:
+        return ""
+    gate = decision.gate
+    if gate is None:
+        return INCONCLUSIVE if release.notes.gate_problem and not decision.create else WAITING
+    if gate.result:
+        return gate.result.value
+    return RUNNING if gate.started else WAITING
+
+
+def _gate_words(situation: Situation, release: Release) -> str:
+    if release.notes.gate is GateResult.PASSED:
+        return transcript.summary(release.notes.report)
+    if release.notes.gate is GateResult.FAILED:
+        return history.failure(release.notes)
+    return excerpt(situation.gate_problem.message) if situation.gate_problem else ""
+
+
+def next_release(decision: Decision | None) -> Manifest:
+    """Return the release that waits, for what, and until when as far as that is known."""
+    if decision is None or decision.candidate is None or not decision.waits_for:
+        return {}
+    shown = {
+        "time": format_time(decision.next_release) if decision.next_release else "",
+        "reason": decision.waits_for,
+        "gate": gate_state(decision, decision.candidate),
+    }
+    return {"revision": decision.candidate.number} | {field: text for field, text in shown.items() if text}
+
+
+def holds_status(decision: Decision | None) -> list[Manifest]:
+    """Return what is held, newest first; one thing that is held with several configs is named once."""
+    shown: dict[tuple[str, str], Manifest] = {}
+    for hold in decision.holds if decision else ():
+        kept = {field: text for field, text in hold.to_json().items() if field != "config"}
+        words = {"message": excerpt(hold.message)} if hold.message else {}
+        shown.setdefault((hold.part, hold.digest), kept | words)
+    return list(shown.values())[:MOST_HOLDS]
+
+
+def held(decision: Decision | None) -> str:
+    """Return `model 41, image 1.4.2`: the newest holds in one line."""
+    names = list(dict.fromkeys(up_to_date.named(hold) for hold in (decision.holds if decision else ())))
+    more = f", and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def _under_way(situation: Situation) -> frozenset[int]:
+    on_the_way = (situation.target, situation.candidate, situation.decision.candidate if situation.decision else None)
+    return frozenset(release.number for release in on_the_way if release)
 
 
 def url(app: AIApp, service: Manifest, cluster_domain: str) -> str:

@@ -119,6 +119,10 @@ class ReleaseStatus(ApiModel):
 class CandidateStatus(ReleaseStatus):
     """A release that is on its way to serve."""
 
+    started_time: datetime | None = None
+    """When its rollout began; absent while it is gated or waits."""
+    release_now_time: datetime | None = None
+    """When somebody asked to release it at once, whatever schedule and freezes say."""
     gate: GateState | None = None
     """Passed, Failed, Running; Waiting: for room, a Secret or the like; Inconclusive: something else than the release
     was in the way, and it is tried again."""
@@ -190,13 +194,15 @@ class HistoryEntry(ApiModel):
     gate: GateState | None = None
     """How its gate ended or stands."""
     result: ShortText | None = None
-    """What became of it, such as Released, Failed or RolledBack."""
+    """What became of it: Released, GateFailed, RolledBack; Superseded: it passed, and something newer went out."""
     reason: ShortText | None = None
     """Why it did not stay, in one word."""
+    message: Words | None = None
+    """Why it did not stay, in words."""
     time: datetime | None = None
     """When that happened."""
     seconds: Count | None = None
-    """How long it took from the candidate to that moment."""
+    """How long it took: from the start of the rollout, or of a gate that failed, to that moment."""
     by: Annotated[str, Field(max_length=256)] | None = None
     """The client that asked for it; a person only where an annotation names one."""
 

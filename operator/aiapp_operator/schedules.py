@@ -23,6 +23,10 @@ Moment = TypeVar("Moment", datetime, timedelta)
 SECOND: Final = timedelta(seconds=1)
 DAY: Final = timedelta(days=1)
 FIELDS: Final = ("minute", "hour", "day of the month", "month", "day of the week")
+FITS: Final = (
+    "minute is 0-59, hour 0-23, day of the month 1-31 where a month has it, month 1-12 or JAN-DEC, day of the week 0-7 "
+    "or SUN-SAT, and a range goes upwards, such as 5-7 for FRI to SUN"
+)
 CALENDAR: Final = (date(2000, 1, 1), date(2050, 1, 1))
 """Years in which every date there is comes on every day of the week, 29 February too."""
 
@@ -62,8 +66,8 @@ def parse_cron(text: str) -> CronSim:
     try:
         cron = CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        field = str(error).removeprefix("Bad ").replace("-", " ")
-        raise ScheduleError(f"{text!r} has a {field} that cannot be: see crontab(5) for what fits") from error
+        field = str(error).removeprefix("Bad ").replace("-of-", " of the ")
+        raise ScheduleError(f"the {field} of {text!r} cannot be: {FITS}") from error
     first, last = CALENDAR
     if not any(_matches(cron, first + number * DAY) for number in range((last - first).days)):
         raise ScheduleError(f"{text!r} never fires: no date has that day, month and day of the week")

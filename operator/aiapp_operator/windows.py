@@ -66,19 +66,15 @@ def opening(release: Release, now: datetime) -> Opening:
 
 
 def problem(release: Release) -> str:
-    """Return what is wrong with the schedules and freezes, in words that name the field; empty: nothing."""
-    schedule = (
+    """Return what is wrong with the schedules, in words that name the field and the fix; empty: nothing.
+
+    A freeze that could not be used is none that `Release` takes.
+    """
+    return "; ".join(
         f"spec.release.schedule[{number}].{words}"
         for number, window in enumerate(release.schedule)
         for words in _window_problems(window)
     )
-    freezes = (
-        f"spec.release.freezes[{number}].to: {format_time(_utc(freeze.to))} is not after from: "
-        "a freeze ends after it starts"
-        for number, freeze in enumerate(release.freezes)
-        if freeze.to <= freeze.start
-    )
-    return "; ".join((*schedule, *freezes))
 
 
 class _Windows:
@@ -154,9 +150,10 @@ def _utc(instant: datetime) -> datetime:
 def _words(windows: _Windows, at: datetime | None, passed: Sequence[_Freeze]) -> str:
     more = f" and {len(passed) - SHOWN} more" if len(passed) > SHOWN else ""
     freezes = f"the freeze {', '.join(map(str, passed[:SHOWN]))}{more}" if passed else ""
+    if at is None and not passed:
+        return "no window of spec.release.schedule opens within five years: change its cron"
     if at is None:
-        left = f"{freezes} leaves no window" if passed else "there is no window"
-        return f"{left} of spec.release.schedule within five years: change the freeze or the schedule"
+        return f"{freezes} leaves no window of spec.release.schedule within five years: end it earlier"
     if windows.always:
         return freezes
     after = f", after {freezes}" if passed else ""

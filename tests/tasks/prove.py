@@ -11,6 +11,7 @@ PROOFS = {
     "fetch_kills": "fetch killed at 200 points: never half a model, and the next fetch on the volume makes it whole",
     "following_scale": "1,000 AIApps that follow one account and one registry: requests a minute to each",
     "disk_full": "the disk full at every byte of a model: named, nothing left behind, a model that is there used",
+    "clock_changes": "every clock change of 2025 to 2035 in every time zone: nightly at 02:30 fires once",
 }
 
 

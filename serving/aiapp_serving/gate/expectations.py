@@ -35,7 +35,7 @@ def check(case: Case, answer: Answer) -> None:
     """
     expect = case.expect
     if answer.status != expect.status:
-        raise Mismatch(f"answered {answer.status}, expected {expect.status}: {shown(_text(answer.body))}")
+        raise Mismatch(f"answered {answer.status}, expected {expect.status}: {_cut(_text(answer.body))}")
     if not expect.judges_value:
         return
     value = value_of(case, answer)
@@ -70,11 +70,11 @@ def _selected(expect: Expectation, answer: Answer) -> Any:
     try:
         found = values(expect.json_path, parse_json(answer.body))
     except BadJson as error:
-        raise Mismatch(f"the answer is no JSON ({error}): {shown(_text(answer.body))}") from None
+        raise Mismatch(f"the answer is no JSON ({error}): {_cut(_text(answer.body))}") from None
     except JsonPathError as error:
         raise Mismatch(f"{expect.json_path} cannot be followed: {error}") from None
     if not found:
-        raise Mismatch(f"{expect.json_path} selects nothing in {shown(_text(answer.body))}")
+        raise Mismatch(f"{expect.json_path} selects nothing in {_cut(_text(answer.body))}")
     if len(found) > 1:
         raise Mismatch(f"{expect.json_path} selects more than one value; write a path to one")
     return found[0]
@@ -100,8 +100,7 @@ def same(value: Any, expected: Any, tolerance: Decimal) -> bool:
 
 def shown(value: Any) -> str:
     """Return a value as JSON, short enough for a message."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return _cut(json.dumps(value, ensure_ascii=False))
 
 
 def _read(text: str, wanted: Any) -> Any:
@@ -134,6 +133,10 @@ def _is_number(value: Any) -> bool:
 def _decimal(number: int | float) -> Decimal:
     """Return the number as it was written: 98.81 is within 0.1 of 98.71, which binary fractions are not."""
     return Decimal(repr(number))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def _text(body: bytes) -> str:

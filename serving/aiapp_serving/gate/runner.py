@@ -19,7 +19,7 @@ REQUEST_SECONDS: Final = 60.0
 """The longest that one answer may take."""
 PROBE_SECONDS: Final = 5.0
 FIRST_PAUSE_SECONDS: Final = 0.05
-LONGEST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 0.25
 LINE_SECONDS: Final = 10.0
 COMPARISON_SECONDS: Final = 60.0
 """All of it: what serves now has users to answer."""

@@ -153,7 +153,9 @@ class Kube:
         """Replace the status of the AIApp that it was computed from; ConflictError when that has changed."""
         metadata = app["metadata"]
         path = RESOURCES[KIND].path(metadata["namespace"], metadata["name"], "status")
-        body = {**app, **_type(KIND), "status": status}
+        # The view keeps a part of managedFields, and what is sent of them takes the place of what is there.
+        metadata = {name: value for name, value in metadata.items() if name != "managedFields"}
+        body = {**app, **_type(KIND), "metadata": metadata, "status": status}
         return await self._call("PUT", path, query={"fieldManager": FIELD_MANAGER}, body=body)
 
     async def create(self, manifest: Manifest) -> Manifest:

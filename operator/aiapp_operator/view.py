@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from aiapp_models.contract import LABEL_INSTANCE
+from aiapp_operator import requesters
 from aiapp_operator.state import Key, Manifest, ObjectId
 
 APP_KIND: Final = "AIApp"
@@ -82,7 +83,9 @@ class View:
         before = self.forget(place)
         if key is None:
             return before
-        metadata.pop("managedFields", None)  # more bytes than all the rest, read by nobody
+        fields = requesters.condensed(metadata.pop("managedFields", None))
+        if fields and place.kind == APP_KIND:
+            metadata["managedFields"] = fields
         self._objects[place] = _Seen(key, manifest)
         self._places.setdefault(key, set()).add(place)
         return before | {key}

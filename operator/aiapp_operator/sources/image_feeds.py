@@ -23,6 +23,8 @@ POLL_SECONDS: Final = 60
 """For one poll once it is its turn; above what the registry client takes for itself before it gives up."""
 MANY: Final = 500
 """So many tags are put in order in a thread."""
+NEWEST: Final = 100
+"""So many of the newest tags are kept in order, as the newest may be held."""
 
 T = TypeVar("T")
 
@@ -81,13 +83,16 @@ class TagPoller:
 
 
 class TagsPoller:
-    """Follows a repository: one listing a poll for all policies, and one HEAD for each tag that is chosen first."""
+    """Follows a repository: one listing a poll for all policies, and one HEAD for each tag that is chosen first.
+
+    A tag whose digest is held is asked for in every poll: it may be pushed again.
+    """
 
     def __init__(self, question: ImageQuestion, images: Images) -> None:
         self._question = question
         self._images = images
         self._tags: tuple[str, ...] = ()
-        self._chosen: dict[Policy, str | None] = {}
+        self._orders: dict[Policy, tuple[str, ...]] = {}
         self._digests: dict[str, str] = {}
 
     async def poll(self, aspects: frozenset[Any]) -> Outcome:
@@ -99,24 +104,39 @@ class TagsPoller:
             return refused(tags, aspects)
         policies = {follow.policy for follow in follows}
         if len(tags) < MANY:
-            self._chosen = self._choose(tags, policies)
+            self._orders = self._ordered(tags, policies)
         else:  # this takes a while, in which nothing else would be done
-            self._chosen = await asyncio.to_thread(self._choose, tags, policies)
+            self._orders = await asyncio.to_thread(self._ordered, tags, policies)
         self._tags = tags
-        again = {self._chosen[follow.policy] for follow in follows if follow.again}
-        wanted = [tag for tag in set(self._chosen.values()) if tag]
-        answers = {tag: await self._image(tag, known=tag not in again) for tag in wanted}
-        self._digests = {tag: a.digest for tag, a in answers.items() if isinstance(a, ResolvedImage)}
-        refusals = [answer for answer in answers.values() if isinstance(answer, Refusal)]
+        held = frozenset[str]().union(*(follow.held for follow in follows))
+        self._digests = {tag: digest for tag, digest in self._digests.items() if digest not in held}
+        found: dict[str, ResolvedImage | Refusal] = {}
+        # Those that ask again first: what they find is news for all.
+        chosen = {follow: await self._choose(follow, found) for follow in sorted(follows, key=lambda f: not f.again)}
+        self._digests = {tag: image.digest for tag, image in found.items() if isinstance(image, ResolvedImage)}
+        refusals = [image for image in found.values() if isinstance(image, Refusal)]
         return Outcome(
-            {follow: self._answer(follow.policy, answers) for follow in follows},
+            {follow: self._answer(follow.policy, image) for follow, image in chosen.items()},
             failed=any(refusal.failed for refusal in refusals),
             retry_after=max((refusal.retry_after for refusal in refusals), default=0.0),
         )
 
-    def _choose(self, tags: tuple[str, ...], policies: set[Policy]) -> dict[Policy, str | None]:
-        known = self._chosen if tags == self._tags else {}
+    def _ordered(self, tags: tuple[str, ...], policies: set[Policy]) -> dict[Policy, tuple[str, ...]]:
+        known = self._orders if tags == self._tags else {}
         return {policy: known[policy] if policy in known else _newest(tags, policy) for policy in policies}
+
+    async def _choose(
+        self, follow: Follow, found: dict[str, ResolvedImage | Refusal]
+    ) -> ResolvedImage | Refusal | None:
+        """Return the newest image that is not held; where all are, the newest. `found` is what this poll knows."""
+        tags = self._orders[follow.policy]
+        for tag in tags[: follow.looks]:
+            if tag not in found:
+                found[tag] = await self._image(tag, known=not follow.again)
+            image = found[tag]
+            if isinstance(image, Refusal) or image.digest not in follow.held:
+                return image
+        return found[tags[0]] if tags else None
 
     async def _image(self, tag: str, *, known: bool) -> ResolvedImage | Refusal:
         reference = self._question.reference
@@ -128,12 +148,10 @@ class TagsPoller:
         digest = await answered(Stream.IMAGE, POLL_SECONDS, asked, POLLS)
         return digest if isinstance(digest, Refusal) else ResolvedImage(ref, digest)
 
-    def _answer(self, policy: Policy, answers: dict[str, ResolvedImage | Refusal]) -> ResolvedImage | Problem:
-        tag = self._chosen[policy]
-        if tag is None:
+    def _answer(self, policy: Policy, image: ResolvedImage | Refusal | None) -> ResolvedImage | Problem:
+        if image is None:
             return following.nothing_matches(self._question.reference.repository, self._tags, policy)
-        answer = answers[tag]
-        return answer.problem if isinstance(answer, Refusal) else answer
+        return image.problem if isinstance(image, Refusal) else image
 
 
 class ImageVerifier:
@@ -156,6 +174,5 @@ class ImageVerifier:
         return Outcome(dict.fromkeys(aspects, Found() if there else gone))
 
 
-def _newest(tags: tuple[str, ...], policy: Policy) -> str | None:
-    found = following.ranked(map(Version, tags), policy)
-    return found[0].name if found else None
+def _newest(tags: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
+    return tuple(version.name for version in following.ranked(map(Version, tags), policy)[:NEWEST])

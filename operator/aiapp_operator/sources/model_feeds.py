@@ -8,13 +8,14 @@ from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any, Final, TypeAlias, TypeVar
 
 from aiapp_models.credentials import Credentials
 from aiapp_models.errors import Reason, SourceError
 from aiapp_models.stores import ModelStore, open_store
 from aiapp_models.stores.connection import Network
-from aiapp_operator.following import Policy, Version
+from aiapp_operator.following import Version
 from aiapp_operator.metrics import POLLS, VERIFICATIONS
 from aiapp_operator.reasons import Reason as ReleaseReason
 from aiapp_operator.sources.access import Access
@@ -70,7 +71,10 @@ class Stores:
 
 
 class FolderPoller:
-    """Follows a folder: one listing a poll for all policies, and a look into what is new in it."""
+    """Follows a folder: one listing a poll for all policies, and a look into what is new in it.
+
+    A version whose content is held is read in every poll: it may be uploaded again.
+    """
 
     def __init__(self, question: ModelQuestion, stores: Stores) -> None:
         self._question = question
@@ -107,18 +111,32 @@ class FolderPoller:
     def _follow(
         self, follows: frozenset[Follow], store: ModelStore, opener: Opener
     ) -> dict[Follow, ResolvedModel | Problem | Refusal]:
-        policies = {follow.policy for follow in follows}
-        newest = self._folder.newest(store, opener, policies, time.monotonic() + LOOK_SECONDS)
-        again = {newest[follow.policy] for follow in follows if follow.again}
-        chosen = {version for version in newest.values() if version}
-        models = {version: self._model(store, version, known=version not in again) for version in chosen}
-        self._models = {version: model for version, model in models.items() if isinstance(model, ResolvedModel)}
+        deadline = time.monotonic() + LOOK_SECONDS
+        self._folder.look(store, opener, {follow.policy for follow in follows}, deadline)
+        held = frozenset[str]().union(*(follow.held for follow in follows))
+        self._models = {version: model for version, model in self._models.items() if model.digest not in held}
+        found: dict[Version, ResolvedModel | Refusal] = {}
+        # Those that ask again first: what they find is news for all.
+        chosen = {
+            follow: self._choose(follow, store, found, deadline)
+            for follow in sorted(follows, key=lambda follow: not follow.again)
+        }
+        self._models = {version: model for version, model in found.items() if isinstance(model, ResolvedModel)}
+        return chosen
 
-        def answer(policy: Policy) -> ResolvedModel | Problem | Refusal:
-            version = newest[policy]
-            return models[version] if version else self._folder.nothing(store.locate(""), policy)
-
-        return {follow: answer(follow.policy) for follow in follows}
+    def _choose(
+        self, follow: Follow, store: ModelStore, found: dict[Version, ResolvedModel | Refusal], deadline: float
+    ) -> ResolvedModel | Problem | Refusal:
+        """Return the newest model that is not held; where all are, the newest. `found` is what this poll knows."""
+        newest: ResolvedModel | None = None
+        for version in islice(self._folder.newest(store, follow.policy, deadline), follow.looks):
+            if version not in found:
+                found[version] = self._model(store, version, known=not follow.again)
+            model = found[version]
+            if isinstance(model, Refusal) or model.digest not in follow.held:
+                return model
+            newest = newest or model
+        return newest or self._folder.nothing(store.locate(""), follow.policy)
 
     def _model(self, store: ModelStore, version: Version, *, known: bool) -> ResolvedModel | Refusal:
         if known and version in self._models:

@@ -34,6 +34,8 @@ FEW: Final = 2 * LOOKS_AT_ONCE
 """So many looks are not worth threads, each of which connects to the store."""
 INCOMPLETE_LOOKS: Final = 1_000
 """Folders that were not complete at the last look and are looked at in one poll, in turn."""
+NEWEST: Final = 100
+"""So many of the newest complete versions are kept in order, as the newest may be held."""
 _NAME: Final = re.compile(SEGMENT)
 _ANY_TIME: Final = datetime.fromtimestamp(0, UTC)
 
@@ -50,13 +52,11 @@ class Folder:
         self._complete: dict[str, datetime] = {}  # a version's time never moves
         self._incomplete: dict[str, None] = {}  # the one that was looked at longest ago first
         self._orders: dict[Policy, tuple[str, ...]] = {}  # by name, of all names
-        self._latest: dict[Policy, Version | None] = {}  # by time, of the complete ones
+        self._latest: dict[Policy, tuple[Version, ...]] = {}  # by time, of the complete ones
         self._crowded = False
 
-    def newest(
-        self, store: ModelStore, open_another: Opener, policies: Collection[Policy], deadline: float
-    ) -> dict[Policy, Version | None]:
-        """Return the newest complete version by each policy; None: there is none.
+    def look(self, store: ModelStore, open_another: Opener, policies: Collection[Policy], deadline: float) -> None:
+        """List the folder, and look into what must be known to tell which version is the newest by these policies.
 
         open_another: as a store is for one thread, others are opened where there is much to look at.
         deadline: by the monotonic clock.
@@ -68,7 +68,6 @@ class Folder:
         by_time = [policy for policy in policies if policy.type == following.LAST_MODIFIED]
         if by_time:
             self._look_at_all(open_another, store, by_time, deadline)
-        return {policy: self._newest(store, policy, deadline) for policy in policies}
 
     def forget(self, name: str) -> None:
         """Look at a version again: it was not what it seemed."""
@@ -145,12 +144,14 @@ class Folder:
             self._incomplete[name] = None
         return published
 
-    def _newest(self, store: ModelStore, policy: Policy, deadline: float) -> Version | None:
+    def newest(self, store: ModelStore, policy: Policy, deadline: float) -> Iterator[Version]:
+        """Yield the complete versions of the last look, newest first; raises as `look`."""
         if policy.type == following.LAST_MODIFIED:
             if policy not in self._latest:
                 found = following.ranked([Version(*item) for item in self._complete.items()], policy)
-                self._latest[policy] = found[0] if found else None
-            return self._latest[policy]
+                self._latest[policy] = found[:NEWEST]
+            yield from self._latest[policy]
+            return
         if policy not in self._orders:
             self._orders[policy] = tuple(v.name for v in following.ranked(map(Version, self._names), policy))
         # By name, so only those above the newest complete one need a look.
@@ -158,8 +159,7 @@ class Folder:
             self._check_time(store, deadline)
             published = self._complete.get(name) or self._look(store, name)
             if published:
-                return Version(name, published)
-        return None
+                yield Version(name, published)
 
     def _check_time(self, store: ModelStore, deadline: float) -> None:
         if time.monotonic() > deadline:

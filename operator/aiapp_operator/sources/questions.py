@@ -18,6 +18,7 @@ from aiapp_operator.state import Key
 
 AZURE_REGISTRIES: Final = (".azurecr.io", ".azurecr.cn", ".azurecr.us")
 """The only registries that take a token of Microsoft Entra ID."""
+SPARE_LOOKS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,17 @@ class Follow(NamedTuple):
     """What somebody wants of a listing.
 
     again: what is chosen is looked at in every poll, as it does not start and may be repaired under its name.
+    held: digests that are passed by for the next older one; where all are held, the newest is the answer.
     """
 
     policy: Policy
     again: bool = False
+    held: frozenset[str] = frozenset()
+
+    @property
+    def looks(self) -> int:
+        """Return how many versions are looked at for one that is not held; held bytes may have several names."""
+        return len(self.held) + SPARE_LOOKS
 
 
 class Found(NamedTuple):

@@ -54,18 +54,27 @@ class Streams:
         self._apps: dict[Key, _Followed] = {}
 
     def follow(
-        self, app: AIApp, policies: Mapping[Stream, Policy], releases: Sequence[Release], *, again: bool
+        self,
+        app: AIApp,
+        policies: Mapping[Stream, Policy],
+        releases: Sequence[Release],
+        *,
+        again: bool,
+        held: Mapping[Stream, frozenset[str]],
     ) -> None:
         """Follow these streams of an app and look after these releases, from now on and nothing else.
 
         again: what was chosen does not start, so its bytes are looked at in every poll.
+        held: content digests that are passed by, see `questions.Follow`.
         """
         key = Key(app.metadata.namespace, app.metadata.name)
         asks: dict[Stream, Ask] = {}
         if policy := policies.get(Stream.IMAGE):
-            asks[Stream.IMAGE] = self._image(questions.image(app), policy, again=again)
+            asks[Stream.IMAGE] = self._image(
+                questions.image(app), Follow(policy, again, held.get(Stream.IMAGE, frozenset()))
+            )
         if (policy := policies.get(Stream.MODEL)) and (question := questions.model(app)):
-            asks[Stream.MODEL] = self._model(question, policy, again=again)
+            asks[Stream.MODEL] = self._model(question, Follow(policy, again, held.get(Stream.MODEL, frozenset())))
         looks = tuple((release.number, ask) for release in releases for ask in self._looks(key, release))
         self._apps[key] = _Followed(asks, looks)
         self._feeds.subscribe(key, [*asks.values(), *(ask for _, ask in looks)])
@@ -99,17 +108,17 @@ class Streams:
         drifts = tuple(Drift(number, *look) for number, look in found if look and look.reason)
         return drifts or (None if any(look is None for _, look in found) else ())
 
-    def _image(self, question: questions.ImageQuestion, policy: Policy, *, again: bool) -> Ask:
-        seconds = policy.interval.total_seconds()
-        if policy.type == following.TAG:
+    def _image(self, question: questions.ImageQuestion, follow: Follow) -> Ask:
+        seconds = follow.policy.interval.total_seconds()
+        if follow.policy.type == following.TAG:
             make = partial(TagPoller, question, self._images)
             return Ask(("tag", question), question.namespace, seconds, make)
         make_all = partial(TagsPoller, question, self._images)
-        return Ask(("tags", question), question.namespace, seconds, make_all, _aspect(policy, again=again))
+        return Ask(("tags", question), question.namespace, seconds, make_all, _aspect(follow))
 
-    def _model(self, question: questions.ModelQuestion, policy: Policy, *, again: bool) -> Ask:
-        make, seconds = partial(FolderPoller, question, self._stores), policy.interval.total_seconds()
-        return Ask(("models", question), question.namespace, seconds, make, _aspect(policy, again=again))
+    def _model(self, question: questions.ModelQuestion, follow: Follow) -> Ask:
+        make, seconds = partial(FolderPoller, question, self._stores), follow.policy.interval.total_seconds()
+        return Ask(("models", question), question.namespace, seconds, make, _aspect(follow))
 
     def _looks(self, key: Key, release: Release) -> tuple[Ask, ...]:
         if (asked := questions.released(key, release)) is None:
@@ -126,5 +135,6 @@ class Streams:
         return (*looks, Ask(place, key.namespace, seconds, make_model, first_after=first))
 
 
-def _aspect(policy: Policy, *, again: bool) -> Follow:
-    return Follow(replace(policy, interval=timedelta()), again)  # however often: the answer is the same
+def _aspect(follow: Follow) -> Follow:
+    # However often: the answer is the same.
+    return follow._replace(policy=replace(follow.policy, interval=timedelta()))

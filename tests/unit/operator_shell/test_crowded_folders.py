@@ -37,7 +37,9 @@ def newest(store: Looked, folder: Folder, seconds: float) -> str | None:
     def another() -> ModelStore:
         return store
 
-    found = folder.newest(store, another, [LATEST], time.monotonic() + seconds)[LATEST]
+    deadline = time.monotonic() + seconds
+    folder.look(store, another, [LATEST], deadline)
+    found = next(folder.newest(store, LATEST, deadline), None)
     return found.name if found else None
 
 

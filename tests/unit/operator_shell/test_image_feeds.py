@@ -1,5 +1,6 @@
 """What is asked of a registry to know the newest image: one HEAD for a tag, one listing for all of a repository."""
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
@@ -25,9 +26,9 @@ class Bench(Followed):
         self.question = ImageQuestion("vision", ImageReference.parse(image), (), account)
         self.poller = TagsPoller(self.question, self.images)
 
-    async def newest(self, policy: Policy = ALL, *, again: bool = False) -> Any:
+    async def newest(self, policy: Policy = ALL, *, again: bool = False, held: Collection[str] = ()) -> Any:
         self.registry.asked.clear()
-        follow = Follow(policy, again)
+        follow = Follow(policy, again, frozenset(held))
         return (await self.poller.poll(frozenset([follow]))).answers[follow]
 
 
@@ -77,6 +78,75 @@ async def test_what_does_not_start_is_asked_for_again_in_every_poll() -> None:
     bench.tags["1.0.0"] = digest("repaired")
     assert (await bench.newest()).digest == digest("1.0.0")
     assert (await bench.newest(again=True)).digest == digest("repaired")
+
+
+async def test_what_is_held_is_passed_by_for_the_next_older_one() -> None:
+    bench = Bench("1.0.0", "1.1.0", "1.2.0")
+    held = {digest("1.2.0")}
+    assert (await bench.newest(held=held)).ref == f"{REPOSITORY}:1.1.0"
+    assert bench.registry.asked == {"LIST": 1, "HEAD": 2}
+    assert (await bench.newest(held={*held, digest("1.1.0")})).ref == f"{REPOSITORY}:1.0.0"
+    assert (await bench.newest(held=held, policy=ONE)).ref == f"{REPOSITORY}:1.1.0"
+
+
+async def test_something_newer_passes_a_hold_by() -> None:
+    bench = Bench("1.0.0", "1.1.0")
+    await bench.newest(held={digest("1.1.0")})
+    bench.tags["1.2.0"] = digest("1.2.0")
+    assert (await bench.newest(held={digest("1.1.0")})).ref == f"{REPOSITORY}:1.2.0"
+    assert (await bench.newest(held={digest("1.1.0"), digest("1.2.0")})).ref == f"{REPOSITORY}:1.0.0"
+
+
+async def test_where_all_are_held_the_newest_is_the_answer() -> None:
+    bench = Bench("1.0.0", "1.1.0")
+    assert (await bench.newest(held=bench.tags.values())).ref == f"{REPOSITORY}:1.1.0"
+
+
+async def test_a_poll_asks_for_held_tags_again_and_for_no_other_that_it_knows() -> None:
+    bench = Bench(*(f"1.{n}.0" for n in range(50)))
+    held = {digest("1.49.0"), digest("1.48.0")}
+    await bench.newest(held=held)
+    assert bench.registry.asked == {"LIST": 1, "HEAD": 3}
+    await bench.newest(held=held)
+    assert bench.registry.asked == {"LIST": 1, "HEAD": 2}
+
+
+async def test_a_held_tag_that_is_pushed_again_with_other_bytes_is_seen() -> None:
+    bench = Bench("1.0.0", "1.1.0")
+    held = {digest("1.1.0")}
+    assert (await bench.newest(held=held)).ref == f"{REPOSITORY}:1.0.0"
+    bench.tags["1.1.0"] = digest("repaired")
+    assert await bench.newest(held=held) == ResolvedImage(f"{REPOSITORY}:1.1.0", digest("repaired"))
+
+
+async def test_held_bytes_under_very_many_names_cost_so_many_looks_and_no_more() -> None:
+    bench = Bench("1.0.0")
+    bench.tags |= {f"1.1.{n}": digest("broken") for n in range(1000)}
+    assert (await bench.newest(held={digest("broken")})).ref == f"{REPOSITORY}:1.1.999"
+    assert bench.registry.asked["HEAD"] == Follow(ALL, held=frozenset({digest("broken")})).looks
+
+
+async def test_a_newer_one_that_cannot_be_had_is_said_and_no_older_one_taken_for_it() -> None:
+    bench = Bench("1.0.0", "1.1.0", "1.2.0")
+    policy, held = ALL, frozenset({digest("1.2.0")})
+    tags = dict(bench.tags)
+    del bench.tags["1.1.0"]
+
+    class Listing(dict[str, str]):
+        def __iter__(self) -> Iterator[str]:
+            return iter(tags)
+
+    bench.registry.tags_of[REPOSITORY] = Listing(bench.tags)
+    follow = Follow(policy, held=held)
+    assert (await bench.poller.poll(frozenset({follow}))).answers[follow].reason == "ImageNotFound"
+
+
+async def test_what_is_held_for_one_is_not_for_another() -> None:
+    bench = Bench("1.0.0", "1.1.0")
+    of_all, of_one = Follow(ALL), Follow(ALL, held=frozenset({digest("1.1.0")}))
+    answers = (await bench.poller.poll(frozenset({of_all, of_one}))).answers
+    assert (answers[of_all].ref, answers[of_one].ref) == (f"{REPOSITORY}:1.1.0", f"{REPOSITORY}:1.0.0")
+    assert bench.registry.asked == {"LIST": 1, "HEAD": 2}
 
 
 @pytest.mark.parametrize("tags", [(), ("nightly", "2.0.0-rc1")])

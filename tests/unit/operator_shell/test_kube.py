@@ -90,7 +90,7 @@ async def test_delete_is_bound_to_the_uid_and_content_with_nothing_there(api: tu
 async def test_status_replaces_what_it_was_computed_from(api: tuple[Kube, Server]) -> None:
     kube, server = api
     app = {
-        "metadata": {"name": "digits", "namespace": "vision", "resourceVersion": "7"},
+        "metadata": {"name": "digits", "namespace": "vision", "resourceVersion": "7", "managedFields": [{}]},
         "spec": {},
         "status": {"a": 1},
     }
@@ -98,6 +98,7 @@ async def test_status_replaces_what_it_was_computed_from(api: tuple[Kube, Server
     method, path, _, body, _ = server.seen[0]
     assert (method, path) == ("PUT", "/apis/aiapp.dev/v1alpha1/namespaces/vision/aiapps/digits/status")
     assert body["metadata"]["resourceVersion"] == "7"
+    assert "managedFields" not in body["metadata"]  # it would take the place of what is there
     assert body["status"] == {"b": 2}
 
 

@@ -1,7 +1,7 @@
 """What is read of a folder of models to know its newest version: a listing, a look at each name once, one manifest."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -26,9 +26,9 @@ class Bench(Followed):
         self.folder.versions = dict(versions)
         self.poller = FolderPoller(QUESTION, self.stores)
 
-    async def newest(self, policy: Policy = LATEST, *, again: bool = False) -> Any:
+    async def newest(self, policy: Policy = LATEST, *, again: bool = False, held: Collection[str] = ()) -> Any:
         self.folder.asked.clear()
-        follow = Follow(policy, again)
+        follow = Follow(policy, again, frozenset(held))
         return (await self.poller.poll(frozenset([follow]))).answers[follow]
 
 
@@ -140,6 +140,50 @@ async def test_what_does_not_start_is_read_again_in_every_poll() -> None:
     bench.folder.content["v1"] = digest("repaired")
     assert (await bench.newest()).digest == digest("v1")
     assert (await bench.newest(again=True)).digest == digest("repaired")
+
+
+@pytest.mark.parametrize("policy", [LATEST, SEM_VER])
+async def test_what_is_held_is_passed_by_for_the_next_older_one(policy: Policy) -> None:
+    bench = Bench({"1.0.0": 1, "1.1.0": 2, "1.2.0": 3, "1.3.0": None})
+    assert (await bench.newest(policy, held={digest("1.2.0")})).version == "1.1.0"
+    assert (await bench.newest(policy, held={digest("1.2.0"), digest("1.1.0")})).version == "1.0.0"
+    bench.folder.versions["1.3.0"] = 4
+    assert (await bench.newest(policy, held={digest("1.2.0")})).version == "1.3.0"
+    assert (await bench.newest(policy, held={digest(name) for name in bench.folder.versions})).version == "1.3.0"
+
+
+@pytest.mark.parametrize("policy", [LATEST, SEM_VER])
+async def test_a_poll_reads_what_is_held_again_and_nothing_else_that_it_knows(policy: Policy) -> None:
+    bench = Bench({f"1.{n}.0": n for n in range(10)})
+    held = {digest("1.9.0"), digest("1.8.0")}
+    await bench.newest(policy, held=held)
+    assert bench.folder.asked["manifest"] == 3
+    assert (await bench.newest(policy, held=held)).version == "1.7.0"
+    assert bench.folder.asked == {"open": 1, "names": 1, "manifest": 2}
+
+
+async def test_a_held_version_that_is_uploaded_again_with_other_bytes_is_seen() -> None:
+    bench = Bench({"v1": 1, "v2": 2})
+    assert (await bench.newest(held={digest("v2")})).version == "v1"
+    bench.folder.content["v2"] = digest("repaired")
+    newest = await bench.newest(held={digest("v2")})
+    assert (newest.version, newest.digest) == ("v2", digest("repaired"))
+
+
+async def test_held_bytes_under_very_many_names_cost_so_many_looks_and_no_more() -> None:
+    bench = Bench({f"v{n}": n for n in range(200)})
+    bench.folder.content = {f"v{n}": digest("broken") for n in range(100, 200)}
+    assert (await bench.newest(held={digest("broken")})).version == "v199"
+    assert bench.folder.asked["manifest"] == Follow(LATEST, held=frozenset({digest("broken")})).looks
+
+
+async def test_what_is_held_for_one_is_not_for_another() -> None:
+    bench = Bench({"v1": 1, "v2": 2})
+    of_all, of_one = Follow(LATEST), Follow(LATEST, held=frozenset({digest("v2")}))
+    answers = (await bench.poller.poll(frozenset({of_all, of_one}))).answers
+    assert (answers[of_all].version, answers[of_one].version) == ("v2", "v1")
+    assert bench.folder.asked["names"] == 1
+    assert bench.folder.asked["manifest"] == 2
 
 
 async def test_the_secret_is_read_at_every_poll() -> None:

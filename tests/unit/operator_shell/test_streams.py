@@ -13,7 +13,7 @@ from aiapp_operator.kube import RESOURCES
 from aiapp_operator.ledger import Inputs, Release
 from aiapp_operator.notes import format_time
 from aiapp_operator.sources import questions
-from aiapp_operator.state import Manifest, ResolvedImage, Stream
+from aiapp_operator.state import Key, Manifest, Problem, ResolvedImage, Stream
 from unit.operator_shell import virtual_time
 from unit.operator_shell.followed import Followed, digest
 from unit.operator_shell.followed_world import (
@@ -196,9 +196,16 @@ def app(namespace: str, name: str, spec: Manifest) -> AIApp:
     return AIApp.parse({"metadata": {"namespace": namespace, "name": name}, "spec": spec})
 
 
-def follow(followed: Followed, one: AIApp) -> None:
+def follow(followed: Followed, one: AIApp, **held: str) -> None:
+    """Follow all streams of an app; held: the digest that is, by `image` or `model`."""
     policies = {Stream.IMAGE: following.image_policy(one), Stream.MODEL: following.model_policy(one)}
-    followed.streams.follow(one, {stream: policy for stream, policy in policies.items() if policy}, (), again=False)
+    followed.streams.follow(
+        one,
+        {stream: policy for stream, policy in policies.items() if policy},
+        (),
+        again=False,
+        held={Stream(stream.capitalize()): frozenset({digest}) for stream, digest in held.items()},
+    )
 
 
 @pytest.mark.parametrize(("apps", "namespaces"), [(1000, 4), (2, 2)])
@@ -244,6 +251,54 @@ async def test_what_is_read_from_elsewhere_or_as_somebody_else_is_another_questi
     follow(followed, app("vision", "c", {**FOLLOWING, **other}))
     assert len(followed.feeds) == 3
     await followed.feeds.stop()
+
+
+@pytest.mark.parametrize("namespaces", [1, 2])
+def test_apps_with_other_holds_share_the_listing_and_choose_for_themselves(namespaces: int) -> None:
+    spec = {**FOLLOWING, "image": "harbor.corp.example/digits", "imagePullSecrets": []}
+    spec["modelSource"] = {**FOLLOWING["modelSource"], "credentials": {"anonymous": {}}}
+
+    async def main() -> None:
+        followed = Followed(MemoryApi())
+        tags = followed.registry.tags_of["harbor.corp.example/digits"] = {"1.0.0": digest("1.0.0")}
+        followed.folder.versions = {"v1": 1, "v2": 2}
+        tags["1.1.0"] = digest("1.1.0")
+        for n in range(4):
+            one = app(f"team-{n % namespaces}", f"app-{n}", spec)
+            follow(followed, one, **({"image": digest("1.1.0"), "model": digest("v2")} if n < 2 else {}))
+        await asyncio.sleep(1)
+        for n in range(4):
+            answers = [
+                await followed.streams.answer(Key(f"team-{n % namespaces}", f"app-{n}"), s, fresh=False) for s in Stream
+            ]
+            assert [answer.digest for answer in answers if not isinstance(answer, Problem)] == (
+                [digest("1.0.0"), digest("v1")] if n < 2 else [digest("1.1.0"), digest("v2")]
+            )
+        assert len(followed.feeds) == 2 * namespaces
+        assert followed.registry.asked == {"LIST": namespaces, "HEAD": 2 * namespaces}
+        assert followed.folder.asked["names"] == namespaces
+        await followed.feeds.stop()
+
+    virtual_time.run(main())
+
+
+def test_a_hold_and_its_end_choose_anew_at_once() -> None:
+    one = app(*KEY, {**FOLLOWING, "imagePullSecrets": [], "image": "harbor.corp.example/digits"})
+
+    async def main() -> None:
+        followed = Followed(MemoryApi())
+        followed.registry.tags_of["harbor.corp.example/digits"] = {n: digest(n) for n in ("1.0.0", "1.1.0")}
+        chosen = []
+        for held in ({}, {"image": digest("1.1.0")}, {"image": digest("1.1.0")}, {}):
+            follow(followed, one, **held)
+            answer = await followed.streams.answer(KEY, Stream.IMAGE, fresh=False)
+            chosen += [answer.digest] if isinstance(answer, ResolvedImage) else []
+        assert chosen == [digest("1.1.0"), digest("1.0.0"), digest("1.0.0"), digest("1.1.0")]
+        assert virtual_time.now() == 0
+        assert followed.registry.asked["LIST"] == 3  # one for each change
+        await followed.feeds.stop()
+
+    virtual_time.run(main())
 
 
 async def test_accounts_ask_for_themselves() -> None:

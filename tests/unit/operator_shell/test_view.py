@@ -69,13 +69,19 @@ def test_an_object_that_names_no_app_is_not_kept() -> None:
     assert list(view.places("Deployment")) == []
 
 
-def test_managed_fields_are_not_kept() -> None:
-    view, manifest = View(), _object("AIApp", "1")
-    manifest["metadata"]["managedFields"] = [{"manager": "kubectl"}]
-    view.record(manifest)
+def test_of_managed_fields_only_those_that_tell_who_asked_are_kept() -> None:
+    view = View()
+    for kind in ("AIApp", "Deployment"):
+        manifest = _object(kind, "1")
+        written = {"f:spec": {"f:image": {}}, "f:metadata": {"f:labels": {"f:team": {}}}}
+        status = {"manager": "aiapp-operator", "subresource": "status", "fieldsV1": {"f:status": {}}}
+        manifest["metadata"]["managedFields"] = [{"manager": "kubectl", "time": "t", "fieldsV1": written}, status]
+        view.record(manifest)
     app = view.app(KEY)
     assert app
-    assert "managedFields" not in app["metadata"]
+    kept = {"manager": "kubectl", "time": "t", "fieldsV1": {"f:spec": {"f:image": {}}}}
+    assert app["metadata"]["managedFields"] == [kept]
+    assert "managedFields" not in view.children(KEY)[ObjectId("Deployment", "digits")]["metadata"]
 
 
 def test_versions_compare_as_numbers_and_otherwise_by_difference() -> None:

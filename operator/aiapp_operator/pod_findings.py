@@ -10,7 +10,7 @@ from typing import Final
 
 from aiapp_models import contract
 from aiapp_operator.children.fetch import fetch_allowance
-from aiapp_operator.container_findings import CHECKS, crash, never_starts
+from aiapp_operator.container_findings import CHECKS, START_FAILURES, crash, never_starts
 from aiapp_operator.container_states import Container, conditions, containers, excerpt
 from aiapp_operator.ledger import controller
 from aiapp_operator.reasons import Reason
@@ -59,7 +59,9 @@ def cause(pods: Sequence[Manifest]) -> Problem | None:
 
 def hindrance(pod: Manifest) -> Problem | None:
     """Return what keeps a pod from starting, whatever came of its app."""
-    pieces = [replace(each, ended={}, last={}) if _is_app(each) else each for each in _containers(pod)]
+    pieces = [
+        replace(each, ended={}, last={}) if _is_app(each) and _has_run(each) else each for each in _containers(pod)
+    ]
     return _first(pieces) or no_capacity(pod)
 
 
@@ -173,6 +175,10 @@ def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[Container, datetime]]
 
 def _is_app(container: Container) -> bool:
     return container.name == contract.APP_CONTAINER
+
+
+def _has_run(container: Container) -> bool:
+    return bool(container.running) or container.end.get("reason") not in START_FAILURES
 
 
 def _first(found: Sequence[Container]) -> Problem | None:

@@ -1,0 +1,68 @@
+"""A release in its gate: the AIApp, the release, its Job, and pods of that Job."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aiapp_operator.api.v1alpha1 import AIApp
+from aiapp_operator.children.containers import Cargo
+from aiapp_operator.children.gate_job import gate_job
+from aiapp_operator.children.pod import pod_template
+from aiapp_operator.ledger import Inputs, Release
+from aiapp_operator.settings import Settings
+from aiapp_operator.state import Manifest, ResolvedImage, ResolvedModel
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SETTINGS = Settings(fetch_image=f"contoso.azurecr.io/aiapp-serving@sha256:{'f' * 64}")
+IMAGE = ResolvedImage("contoso.azurecr.io/digits:1.4.2", f"sha256:{'1' * 64}")
+MODEL = ResolvedModel("42", f"sha256:{'2' * 64}", 18_764, NOON)
+SOURCE: Manifest = {
+    "azureBlob": {"account": "contosomodels", "container": "models", "path": "digits"},
+    "credentials": {"secretRef": {"name": "contosomodels"}},
+}
+
+
+def an_app(*, with_model: bool = True, **spec: Any) -> AIApp:
+    """Return an AIApp with these fields of its spec set."""
+    model = {"modelVersion": "42", "modelSource": SOURCE} if with_model else {}
+    return AIApp.parse(
+        {
+            "apiVersion": "aiapp.dev/v1alpha1",
+            "kind": "AIApp",
+            "metadata": {"name": "digits", "namespace": "vision", "uid": "0b5d0a5e"},
+            "spec": {"image": IMAGE.ref, **model, **spec},
+        }
+    )
+
+
+def a_release(app: AIApp, number: int = 7, model: ResolvedModel | None = MODEL) -> Release:
+    """Return the release that `app` asks for, rendered as it would be."""
+    loaded = model if app.spec.model_source else None
+    cargo = Cargo(number, f"contoso.azurecr.io/digits@{IMAGE.digest}", IMAGE.ref, IMAGE.digest, loaded)
+    template = pod_template(app, cargo, SETTINGS)
+    return Release(number, f"digits-{number}", Inputs(IMAGE, loaded, {}), IMAGE.ref, {"template": template})
+
+
+def a_job(app: AIApp, release: Release, **status: Any) -> Manifest:
+    """Return the gate's Job as the API server has it, made at noon."""
+    job = gate_job(app, release, None, SETTINGS)
+    job["metadata"] |= {"uid": "5f0a", "creationTimestamp": "2026-11-23T12:00:00Z"}
+    return {**job, "status": status}
+
+
+def a_gate_pod(job: Manifest, status: Manifest, name: str = "x7k2p", **metadata: Any) -> Manifest:
+    """Return a pod of the Job, with what its kubelet says."""
+    template = job["spec"]["template"]
+    owner = {"kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"], "controller": True}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{job['metadata']['name']}-{name}",
+            "namespace": "vision",
+            "labels": template["metadata"]["labels"],
+            "creationTimestamp": "2026-11-23T12:00:00Z",
+            "ownerReferences": [owner],
+            **metadata,
+        },
+        "status": status,
+    }

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from aiapp_models import contract
-from aiapp_operator import assembly, kube
+from aiapp_operator import actions, assembly, kube
 from aiapp_operator.reasons import Reason
 from aiapp_operator.settings import Settings
 
@@ -87,6 +87,7 @@ def test_the_schema_lets_the_tried_values_in(path: Path) -> None:
         ({"sources": {"verifyHours": 0}}, "less than or equal to the minimum"),
         ({"azure": {"authorityHost": "http://login.microsoftonline.com"}}, "does not match"),
         ({"azure": {"tenantID": "contoso"}}, "does not match"),
+        ({"accessPolicy": {"enabled": "yes"}}, "not of type 'boolean'"),
         ({"metrics": {"prometheusRule": {"staleHours": 0}}}, "less than or equal to the minimum"),
     ],
     ids=str,
@@ -113,7 +114,18 @@ def test_every_value_is_explained_above_it() -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     # What Kubernetes names the same needs no words.
     known = {"podAnnotations", "podLabels", "priorityClassName", "nodeSelector", "tolerations"}
-    sections = {"serving", "crds", "sources", "azure", "trustBundle", "serviceAccount", "rbac", "metrics", "logging"}
+    sections = {
+        "serving",
+        "crds",
+        "sources",
+        "azure",
+        "trustBundle",
+        "serviceAccount",
+        "rbac",
+        "accessPolicy",
+        "metrics",
+        "logging",
+    }
     names = [(line.split(":")[0], before) for before, line in pairwise(lines) if re.match(r"\w+:", line)]
     assert [name for name, before in names if not before.startswith("#") and name not in known | sections] == []
 
@@ -169,6 +181,28 @@ def test_viewers_read_and_editors_never_write_status() -> None:
     view, edit = plain("user-roles.yaml")
     assert {verb for rule in view["rules"] for verb in rule["verbs"]} == WATCHED
     assert "aiapps/status" not in {resource for rule in edit["rules"] for resource in rule["resources"]}
+
+
+def test_the_access_policy_asks_for_verbs_that_a_role_of_the_chart_has() -> None:
+    policy = TEMPLATES["access-policy.yaml"]
+    asked = set(re.findall(r'variables\.requester\.check\("(\w+)"\)', policy))
+    (pairs,) = re.findall(r"\$role, \$verb := dict (.+) }}", policy)
+    roles = dict(zip(*[iter(re.findall(r'"([\w-]+)"', pairs))] * 2, strict=True))
+    edit = next(rule for rule in plain("user-roles.yaml")[1]["rules"] if rule["resources"] == ["aiapps"])
+    assert asked == {"configure", "setmodel", "setimage", "release"}
+    assert roles == {"aiapp-set-model": "setmodel", "aiapp-set-image": "setimage", "aiapp-release": "release"}
+    assert {"configure", "release"} <= set(edit["verbs"])
+    # A message names the role that has the verb of its rule.
+    assert set(re.findall(r"verb (\w+) on aiapps, which the role ([\w-]+) has", policy)) == {
+        ("configure", "aiapp-edit"),
+        *((verb, role) for role, verb in roles.items()),
+    }
+
+
+def test_the_access_policy_guards_every_action_but_the_harmless_one() -> None:
+    (guarded,) = re.findall(r"note in \[([^\]]+)\]\)\n    # All", TEMPLATES["access-policy.yaml"])
+    wanted = [actions.PREFIX + name for name in actions.ACTIONS if name != actions.RECONCILE]
+    assert re.findall(r'"([^"]+)"', guarded) == wanted
 
 
 def test_the_pod_sets_every_setting_and_no_unknown_one() -> None:

@@ -92,7 +92,7 @@ class Difference(ApiModel):
     agreement: ShortText | None = None
     """Share of equal answers, such as 98.0%."""
     latency_delta: ShortText | None = None
-    """How much longer an answer takes, such as 3ms; negative: shorter."""
+    """How much longer an answer takes, such as 3ms or -1.5ms."""
 
 
 class ReleaseStatus(ApiModel):
@@ -128,6 +128,10 @@ class CandidateStatus(ReleaseStatus):
     was in the way, and it is tried again."""
     gate_message: Words | None = None
     """The same in words: what was proved, what failed, or what is waited for."""
+    started_time: datetime | None = None
+    """When its rollout began; absent before."""
+    release_now_time: datetime | None = None
+    """When aiapp.dev/release-now asked not to wait for its window."""
 
 
 class NextReason(StrEnum):
@@ -227,8 +231,8 @@ class AIAppStatus(ApiModel):
     holds: Annotated[tuple[HoldStatus, ...], Field(max_length=32, json_schema_extra=map_by("stream", "digest"))] = ()
     """What is not released again, newest first; the annotation aiapp.dev/unhold ends one, by its version, digest or
     stream."""
-    held: Reference | None = None
-    """The holds in one line."""
+    held: Words | None = None
+    """The newest holds in one line."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10, json_schema_extra=map_by("revision"))] = ()
     """What became of the last releases, newest first."""
     last_handled_actions: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=16)] | None = (

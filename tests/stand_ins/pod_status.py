@@ -70,6 +70,14 @@ def reported(result: str, reason: str = "", message: str = "3 of 3 cases passed"
     return over(exit_code, json.dumps(document))
 
 
+def serving_status(app: Manifest, *, ready: bool = True, since: str = "2026-11-23T11:59:00Z") -> Manifest:
+    """Return the status of a pod that serves, or did: its readiness is as it is since a time."""
+    word = "True" if ready else "False"
+    conditions = [{"type": kind, "status": word, "lastTransitionTime": since} for kind in ("Ready", "ContainersReady")]
+    entry = {"name": "app", "image": IMAGE, "restartCount": 0, **app}
+    return {"phase": "Running", "conditions": conditions, "containerStatuses": [entry]}
+
+
 def gate_status(
     fetch: Manifest | None = None, app: Manifest | None = None, gate: Manifest | None = None, **more: Any
 ) -> Manifest:

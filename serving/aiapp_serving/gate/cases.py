@@ -140,8 +140,10 @@ def _request(given: Mapping[str, Any], origin: Origin, where: str) -> Request:
         raise CasesError(f"{where}: the method {method[:16]!a} is not supported; use POST or GET")
     if not _HEADER_VALUE.fullmatch(content_type):
         raise CasesError(f"{where}: the contentType {content_type[:64]!a} is no header value")
-    body = given.get("body")
-    if given.get("bodyFrom") is not None:
+    body, body_from = given.get("body"), given.get("bodyFrom")
+    if method == "GET" and (body is not None or body_from is not None):
+        raise CasesError(f"{where}: a GET has no body; use POST, or take the body away")
+    if body_from is not None:
         if body is not None:
             raise CasesError(f"{where}: has body and bodyFrom; take one away")
         return Request(path, method, None, content_type)

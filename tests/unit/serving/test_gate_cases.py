@@ -76,6 +76,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a blank": ({"request": {"path": "/a b"}}, "escape them as %20"),
     "another line": ({"request": {"path": "/a\r\nHost: x"}}, "must begin with / and have no blanks"),
     "DELETE": ({"request": {"method": "DELETE"}}, "the method 'DELETE' is not supported; use POST or GET"),
+    "a body that is not sent": ({"request": {"method": "GET", "body": "x"}}, "a GET has no body"),
     "a header": ({"request": {"contentType": "a\r\nb: c"}}, "is no header value"),
     "a ConfigMap for a model": ({"request": {"bodyFrom": {}}}, "unknown field 'bodyFrom'"),
     "a status in text": ({"expect": {"status": "200"}}, "status must be a number from 100 to 599"),

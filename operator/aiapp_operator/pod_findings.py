@@ -11,7 +11,7 @@ from typing import Final
 from aiapp_models import contract
 from aiapp_operator.children.fetch import fetch_allowance
 from aiapp_operator.container_findings import CHECKS, START_FAILURES, crash, never_starts
-from aiapp_operator.container_states import Container, conditions, containers, excerpt
+from aiapp_operator.container_states import Container, conditions, containers, excerpt, time_of
 from aiapp_operator.ledger import controller
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, Severity
@@ -115,7 +115,7 @@ def never_ready(pods: Sequence[Manifest], now: datetime, deadline: timedelta) ->
             return Problem(
                 Severity.WAITING,
                 Reason.NEVER_READY,
-                f"{container.title} has been running since {since:%Y-%m-%dT%H:%M:%SZ} and never became ready: "
+                f"{container.title} has been running without being ready since {since:%Y-%m-%dT%H:%M:%SZ}: "
                 f"spec.serving.readinessPath must answer 2xx on spec.serving.port once the model is loaded; if it only "
                 f"needs longer, raise spec.release.progressDeadline; `kubectl logs {container.pod}` shows what it does",
             )
@@ -167,10 +167,12 @@ def _lives(pod: Manifest) -> bool:
 
 
 def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[Container, datetime]]:
+    """Yield the apps that run and are not ready, and since when: their start, or the loss of what they had."""
     for pod in pods:
+        lost = time_of(conditions(pod).get("ContainersReady", {}).get("lastTransitionTime"))
         for container in _containers(pod):
             if _is_app(container) and container.started and not container.ready:
-                yield container, container.started
+                yield container, max(container.started, lost or container.started)
 
 
 def _is_app(container: Container) -> bool:

@@ -18,11 +18,13 @@ def running(started: str = "2026-11-23T12:00:00Z", container: str = "app", **mor
     return _of(container, {"running": {"startedAt": started}}, **more)
 
 
-def ended(exit_code: int, message: str = "", container: str = "app", reason: str = "Error", **more: Any) -> Manifest:
+def ended(
+    exit_code: int, message: str = "", container: str = "app", reason: str = "Error", restarts: int = 1, **more: Any
+) -> Manifest:
     """Return the status of a pod whose container ended and waits to be started again."""
     terminated = {"exitCode": exit_code, "reason": reason, "message": message, **more}
     back_off = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}}
-    return _of(container, back_off, lastState={"terminated": terminated}, restartCount=1)
+    return _of(container, back_off, lastState={"terminated": terminated}, restartCount=restarts)
 
 
 def unschedulable(message: str) -> Manifest:

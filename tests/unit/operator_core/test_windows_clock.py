@@ -1,10 +1,12 @@
 """Which instant a time of the day is on the days on which the clock changes."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from aiapp_operator.api.release import Release
+from aiapp_operator.api.fields import VALIDATIONS
+from aiapp_operator.api.release import Release, ScheduleWindow
 from aiapp_operator.schedules import schedule, zone, zone_names
 from aiapp_operator.windows import Opening, opening
 from stand_ins.app_cluster import NOON
@@ -31,7 +33,7 @@ class TestClockChanges:
             pytest.param("30 2 * * *", BERLIN, AUTUMN, ["00:30"], id="comes twice: once"),
             pytest.param("0 2 * * *", BERLIN, AUTUMN, ["00:00"], id="at the start of what comes twice"),
             pytest.param("0 3 * * *", BERLIN, AUTUMN, ["02:00"], id="at the end of what comes twice"),
-            pytest.param("*/30 2 * * *", BERLIN, AUTUMN, ["00:00", "00:30"], id="quarters come once"),
+            pytest.param("*/30 2 * * *", BERLIN, AUTUMN, ["00:00", "00:30"], id="half hours come once"),
             pytest.param("*/30 1-3 * * *", BERLIN, SPRING, ["00:00", "00:30", "01:00", "01:30"], id="a range of hours"),
             pytest.param("0 2 * * *", "Australia/Lord_Howe", date(2027, 10, 3), ["15:30"], id="half an hour of gap"),
             pytest.param("45 1 * * *", "Australia/Lord_Howe", date(2027, 4, 4), ["14:45"], id="half an hour twice"),
@@ -74,3 +76,10 @@ def test_every_zone_of_tzdata_can_be_read() -> None:
     for name in zone_names():
         assert zone(name).key == name
         assert NOON.astimezone(zone(name)) == NOON
+
+
+def test_every_zone_of_tzdata_may_be_written() -> None:
+    (rule,) = ScheduleWindow.model_json_schema(by_alias=True)["properties"]["timeZone"][VALIDATIONS]
+    (pattern,) = re.findall(r"self\.matches\('([^']+)'\)", rule["rule"])
+    assert [name for name in zone_names() if not re.search(pattern, name)] == []
+    assert not re.search(pattern, "+02:00")

@@ -1,17 +1,22 @@
-"""A release in its gate: the AIApp, the release, its Job, and pods of that Job."""
+"""A release in its gate: the AIApp, the release, its Job, the pods of that Job, and what comes of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.containers import Cargo
 from aiapp_operator.children.gate_job import gate_job
 from aiapp_operator.children.pod import pod_template
+from aiapp_operator.gating import Gate, judge
 from aiapp_operator.ledger import Inputs, Release
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, ResolvedImage, ResolvedModel
+from stand_ins.pod_status import end_of, up
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SOON = NOON + timedelta(seconds=30)
+DURING = "2026-11-23T12:00:10Z"
+"""While the gate runs."""
 SETTINGS = Settings(fetch_image=f"contoso.azurecr.io/aiapp-serving@sha256:{'f' * 64}")
 IMAGE = ResolvedImage("contoso.azurecr.io/digits:1.4.2", f"sha256:{'1' * 64}")
 MODEL = ResolvedModel("42", f"sha256:{'2' * 64}", 18_764, NOON)
@@ -66,3 +71,22 @@ def a_gate_pod(job: Manifest, status: Manifest, name: str = "x7k2p", **metadata:
         },
         "status": status,
     }
+
+
+def judged(status: Manifest, now: datetime = SOON, **job_status: Any) -> Gate:
+    """Return how a gate stands whose Job has one pod."""
+    app = an_app()
+    release = a_release(app)
+    job = a_job(app, release, **job_status)
+    return judge(app, release, job, [a_gate_pod(job, status)], now)
+
+
+def after(**time: float) -> datetime:
+    """Return a time after the start of the gate."""
+    return NOON + timedelta(**time)
+
+
+def crashed(exit_code: int = 1, message: str = "", *, reason: str = "") -> Manifest:
+    """Return an app that ended while the gate ran, and was started again."""
+    end = end_of(exit_code, message, reason=reason, end=DURING)
+    return up(DURING, restartCount=1, lastState={"terminated": end})

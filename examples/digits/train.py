@@ -110,8 +110,10 @@ def _outputs(layers: Layers, pictures: Floats) -> Floats:
 
 
 def _write_golden_cases(folder: Path, layers: Layers) -> None:
-    """Write a case for every digit that this model knows: the unseen picture of it that it is surest of, whichever image
-    reads it."""
+    """Write a case for every digit that this model knows.
+
+    Its picture is the unseen one that the model is surest of, whichever image reads it.
+    """
     digits = held_out()[1][:CANDIDATES]
     is_right = np.eye(len(LABELS), dtype=bool)[digits]
     outputs = [_outputs(layers, grids) for grids in _grids()]

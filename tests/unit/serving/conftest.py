@@ -1,4 +1,4 @@
-"""A model store in memory, and the settings to fetch its one version."""
+"""A model store in memory, the settings to fetch its one version, and a folder for golden cases."""
 
 from pathlib import Path
 
@@ -25,3 +25,11 @@ def settings(tmp_path: Path, store: MemoryStore) -> FetchSettings:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that fails is tried again at once."""
     monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Path:
+    """The folder of a model's own cases."""
+    folder = tmp_path / "golden"
+    folder.mkdir()
+    return folder

@@ -1,46 +1,22 @@
 """The gate against real HTTP servers that behave, misbehave and do nothing."""
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
-from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aiapp_serving.gate import runner
 from aiapp_serving.gate.calls import Endpoint
-from aiapp_serving.gate.outcome import Outcome, Reason, Result
+from aiapp_serving.gate.outcome import Reason, Result
 from aiapp_serving.gate.runner import GateSettings, run
 from aiapp_serving.gate.versions import Expected
 from stand_ins.azurite import free_port
-from stand_ins.scripted_app import Reply, Script, ScriptedApp, scripted_app
+from stand_ins.gated import SEVEN, gate, scorer
+from stand_ins.scripted_app import Reply, Script, scripted_app
 
-SEVEN = {"name": "a-seven", "request": {"body": {"input": 7}}, "expect": {"jsonPath": "$.result", "equals": "7"}}
 IMAGE, MODEL = f"sha256:{'1a' * 32}", f"sha256:{'2b' * 32}"
-
-
-@pytest.fixture
-def golden(tmp_path: Path) -> Path:
-    folder = tmp_path / "golden"
-    folder.mkdir()
-    return folder
-
-
-def gate(app: ScriptedApp | str, golden: Path, *cases: dict[str, Any], **changes: Any) -> Outcome:
-    if cases:
-        (golden / "cases.json").write_text(json.dumps(cases))
-    url = app if isinstance(app, str) else app.url
-    given: dict[str, Any] = {"timeout": 20.0, "ready_path": "/version", **changes}
-    settings = GateSettings(Endpoint(url), (golden,), frozenset(), golden / "bodies", **given)
-    return run(settings, say=lambda _: None)
-
-
-def scorer(answer: Any, status: int = 200) -> Script:
-    """Ready at once; every score is the same."""
-    return lambda path, _: Reply(status if path == "/score" else 200, json.dumps(answer).encode())
 
 
 def misbehaving(reply: Reply) -> Script:
@@ -233,78 +209,6 @@ def test_a_body_that_is_not_there_proves_nothing(tmp_path: Path) -> None:
     settings = GateSettings(Endpoint("http://127.0.0.1:1"), (spec,), frozenset(), tmp_path, "/version", 1.0)
     outcome = run(settings, say=lambda _: None)
     assert (outcome.result, outcome.reason) == (Result.INCONCLUSIVE, Reason.CASES_MISSING)
-
-
-class TestComparison:
-    """The same questions to the app that serves now."""
-
-    CASES = tuple({**SEVEN, "name": f"case-{i}", "request": {"body": {"input": i}}, "expect": {}} for i in range(60))
-
-    @pytest.fixture
-    def new(self) -> Iterator[ScriptedApp]:
-        with scripted_app(lambda _, body: Reply(body=body or b"{}")) as app:
-            yield app
-
-    @staticmethod
-    def serving(flips: int) -> Script:
-        def answer(_: str, body: bytes) -> Reply:
-            given = json.loads(body)["input"]
-            return Reply(body=json.dumps({"input": -1 if given < flips else float(given)}).encode())
-
-        return answer
-
-    @pytest.mark.parametrize(
-        ("flips", "cases", "most", "reason"),
-        [
-            (0, 60, None, Reason.NONE),
-            (60, 60, None, Reason.NONE),
-            (0, 60, "0.02", Reason.NONE),
-            (2, 60, "0.02", Reason.TOO_MANY_LABEL_FLIPS),
-            (1, 50, "0.02", Reason.NONE),
-            (1, 60, "0", Reason.TOO_MANY_LABEL_FLIPS),
-            (49, 49, "0.02", Reason.NONE),
-        ],
-    )
-    def test_flips_are_told_and_block_only_where_asked_to_and_enough_was_compared(
-        self, golden: Path, new: ScriptedApp, flips: int, cases: int, most: str | None, reason: Reason
-    ) -> None:
-        with scripted_app(self.serving(flips)) as old:
-            limit = None if most is None else Decimal(most)
-            outcome = gate(new, golden, *self.CASES[:cases], compare_with=Endpoint(old.url), max_flips=limit)
-        assert outcome.reason is reason
-        assert outcome.comparison is not None
-        assert (outcome.comparison.compared, outcome.comparison.flips) == (cases, flips)
-        assert outcome.comparison.latency_delta is not None
-
-    @pytest.mark.parametrize(
-        "reply", [Reply(503), Reply(raw=b""), Reply(hangs=True), Reply(raw=b"hm\r\n\r\n"), Reply(body=b" " * 1_100_000)]
-    )
-    def test_what_cannot_be_asked_is_skipped_and_left_alone(
-        self, golden: Path, monkeypatch: pytest.MonkeyPatch, new: ScriptedApp, reply: Reply
-    ) -> None:
-        monkeypatch.setattr(runner, "PROBE_SECONDS", 0.2)
-        with scripted_app(lambda *_: reply) as old:
-            outcome = gate(new, golden, *self.CASES[:6], compare_with=Endpoint(old.url), max_flips=Decimal(0))
-        assert outcome.result is Result.PASSED
-        assert outcome.comparison is not None
-        assert (outcome.comparison.skipped, outcome.comparison.compared) == (True, 0)
-        assert "case case-" in outcome.comparison.message
-        assert len(old.asked) <= (6 if reply.status == 503 else 3)
-
-    def test_nothing_serves_at_that_address(self, golden: Path, new: ScriptedApp) -> None:
-        away = Endpoint(f"http://127.0.0.1:{free_port()}")
-        outcome = gate(new, golden, SEVEN | {"expect": {}}, compare_with=away)
-        assert outcome.result is Result.PASSED
-        assert outcome.comparison is not None
-        assert "nothing listens there" in outcome.comparison.message
-
-    def test_a_failed_release_is_not_compared(self, golden: Path, new: ScriptedApp) -> None:
-        with scripted_app(self.serving(0)) as old:
-            outcome = gate(new, golden, SEVEN, compare_with=Endpoint(old.url))
-        assert outcome.reason is Reason.CASE_FAILED
-        assert outcome.comparison is not None
-        assert outcome.comparison.skipped
-        assert old.asked == []
 
 
 def test_a_proxy_of_the_environment_is_not_asked(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ Cron = Annotated[
         ),
     ),
 ]
+TIME_ZONE: Final = "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
 TimeZone = Annotated[
     str,
     Field(
@@ -50,7 +51,7 @@ TimeZone = Annotated[
         json_schema_extra=rules(
             cel(
                 # The API server reads more than names: `Local`, offsets, and nothing at all. Python knows none of them.
-                "self != 'Local' && self.matches('^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$') && "
+                f"self != 'Local' && self.matches('{TIME_ZONE}') && "
                 "timestamp('2000-01-01T00:00:00Z').getHours(self) >= 0",
                 "timeZone must be the name of an IANA time zone, such as Europe/Berlin, America/New_York or UTC",
             )

@@ -128,10 +128,6 @@ class CandidateStatus(ReleaseStatus):
     was in the way, and it is tried again."""
     gate_message: Words | None = None
     """The same in words: what was proved, what failed, or what is waited for."""
-    started_time: datetime | None = None
-    """When its rollout began; absent before."""
-    release_now_time: datetime | None = None
-    """When aiapp.dev/release-now asked not to wait for its window."""
 
 
 class NextReason(StrEnum):

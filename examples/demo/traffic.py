@@ -81,7 +81,9 @@ def client(
     Raises:
         StoryError: it did not begin.
     """
-    objects = _objects(namespace, image, f"http://{service}/score", pngs)
+    pictures = {name: base64.b64encode(png).decode() for name, png in pngs.items()}
+    body = json.dumps({"input": json.dumps(list(pictures.values()))})
+    objects = manifests(namespace, image, f"http://{service}/score", body, pictures)
     cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     try:
         with narrator.step(f"a client asks {RATE} times a second, from a pod", "its first answers"):
@@ -101,39 +103,44 @@ def ask_once(cluster: Cluster, namespace: str, service: str, names: Iterable[str
     return cluster.kubectl("-n", namespace, "exec", NAME, "--", *command).replace("/client/", "")
 
 
-def seen(cluster: Cluster, namespace: str) -> Traffic:
+def seen(cluster: Cluster, namespace: str, name: str = NAME) -> Traffic:
     """Return what the client has seen up to now; nothing before its pod runs."""
     try:
-        log = cluster.kubectl("-n", namespace, "logs", NAME, "--tail=-1", stderr=subprocess.DEVNULL)
+        log = cluster.kubectl("-n", namespace, "logs", name, "--tail=-1", stderr=subprocess.DEVNULL)
     except subprocess.CalledProcessError:
         return Traffic()
     return read(log.splitlines())
 
 
-def stop(cluster: Cluster, namespace: str) -> Traffic:
+def stop(cluster: Cluster, namespace: str, name: str = NAME) -> Traffic:
     """End the client in peace, so that no request is cut off, and return all that it saw.
 
     Raises:
         StoryError: it does not end.
     """
     end = "import os, signal; os.kill(1, signal.SIGTERM)"
-    cluster.kubectl("-n", namespace, "exec", NAME, "--", "python", "-c", end)
-    phase = ("-n", namespace, "get", "pod", NAME, "-o", "jsonpath={.status.phase}")
+    cluster.kubectl("-n", namespace, "exec", name, "--", "python", "-c", end)
+    phase = ("-n", namespace, "get", "pod", name, "-o", "jsonpath={.status.phase}")
     for _ in Waiting(STOP_SECONDS):
         if cluster.kubectl(*phase) == "Succeeded":
-            return seen(cluster, namespace)
-    raise StoryError("the client does not end", f"kubectl -n {namespace} logs {NAME}")
+            return seen(cluster, namespace, name)
+    raise StoryError("the client does not end", f"kubectl -n {namespace} logs {name}")
 
 
-def _objects(namespace: str, image: str, url: str, pngs: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    pictures = {name: base64.b64encode(png).decode() for name, png in pngs.items()}
+def manifests(
+    namespace: str, image: str, url: str, body: str, files: Mapping[str, str], name: str = NAME
+) -> list[dict[str, Any]]:
+    """Return the client's pod and the ConfigMap that it mounts, with more files for whoever looks into the pod.
+
+    files: content in base64 by name.
+    """
     scripts = {path.name: path.read_text(encoding="utf-8") for path in SCRIPTS}
-    files = {
+    config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": NAME, "namespace": namespace},
-        "data": {**scripts, "body.json": json.dumps({"input": json.dumps(list(pictures.values()))})},
-        "binaryData": pictures,
+        "metadata": {"name": name, "namespace": namespace},
+        "data": {**scripts, "body.json": body},
+        "binaryData": dict(files),
     }
     restricted = {
         "allowPrivilegeEscalation": False,
@@ -141,19 +148,19 @@ def _objects(namespace: str, image: str, url: str, pngs: Mapping[str, bytes]) ->
         "capabilities": {"drop": ["ALL"]},
     }
     container = {
-        "name": NAME,
+        "name": name,
         "image": image,
         "command": ["python", "/client/traffic_client.py", url, str(RATE), "/client/body.json"],
         "securityContext": restricted,
         "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}},
-        "volumeMounts": [{"name": NAME, "mountPath": "/client"}],
+        "volumeMounts": [{"name": name, "mountPath": "/client"}],
     }
     spec = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
-        "volumes": [{"name": NAME, "configMap": {"name": NAME}}],
+        "volumes": [{"name": name, "configMap": {"name": name}}],
     }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME, "namespace": namespace}, "spec": spec}
-    return [files, pod]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+    return [config_map, pod]

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 WORKERS: Final = 8
@@ -68,13 +68,18 @@ def work(url: str, body: bytes, keep: bool, due: "itertools.count[int]", period:
             if response.status != 200:
                 tally.failed(f"{response.status} {content[:120].decode(errors='replace')}")
                 continue
-            result = json.loads(content)["result"]
             names = tuple(response.headers.get(name) or "" for name in HEADERS)
-            labels = ",".join(best[0][0] for best in result[0])
-            tally.answered((*names, labels, result[1].rpartition(" by ")[2]))
+            tally.answered((*names, *said(json.loads(content)["result"])))
         except (OSError, http.client.HTTPException, ValueError, LookupError) as error:
             tally.failed(f"{type(error).__name__}: {error}")
             connection.close()
+
+
+def said(result: Any) -> tuple[str, str]:
+    """Return an answer's labels and which image computed them; of another app than digits all that it said."""
+    if isinstance(result, list):
+        return ",".join(best[0][0] for best in result[0]), result[1].rpartition(" by ")[2]
+    return json.dumps(result), ""
 
 
 def main() -> int:

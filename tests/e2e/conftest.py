@@ -17,7 +17,7 @@ from cluster.toolchain import say
 from e2e.rig import ROOT, Deployed, Tenant
 
 PRIVATE_PORTS = (REGISTRY_PORT, TOKEN_REGISTRY_PORT, S3_PORT)
-APP_KINDS = ("one", "two", "crash", "hang")
+APP_KINDS = ("one", "two", "crash", "hang", "moody", "wrong")
 
 
 @pytest.fixture(scope="session")
@@ -69,13 +69,14 @@ def _push(cluster: Cluster) -> Pushed:
     base = {"BASE_IMAGE": images.ensure_base_image(say).reference}
     operator = images.build_image("aiapp-operator", ROOT / "Dockerfile.operator", ROOT, base, say)
     serving = images.build_image("aiapp-serving", ROOT / "Dockerfile.serving", ROOT, base, say)
-    folder = Path(__file__).parent / "app"
-    archives = {}
+    app, plain = Path(__file__).parent / "app", Path(__file__).parent / "plain"
+    archives = {"plain": images.build_image("test-plain", plain / "Dockerfile", plain, base, say)}
     for kind in APP_KINDS:
         arguments = {"BASE_IMAGE": serving.reference, "KIND": kind}
-        archives[kind] = images.build_image("test-app", folder / "Dockerfile", folder, arguments, say)
-        cluster.push_image(archives[kind], name="test-app", tag=kind)
-    apps = {kind: f"{cluster.registry}/test-app:{kind}" for kind in APP_KINDS}
+        archives[kind] = images.build_image(f"test-app-{kind}", app / "Dockerfile", app, arguments, say)
+    for kind, archive in archives.items():
+        cluster.push_image(archive, name="test-app", tag=kind)
+    apps = {kind: f"{cluster.registry}/test-app:{kind}" for kind in archives}
     return Pushed(cluster.push_image(operator), cluster.push_image(serving), apps, archives)
 
 

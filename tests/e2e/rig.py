@@ -19,7 +19,7 @@ from cluster.protocol import Cluster
 ROOT: Final = Path(__file__).resolve().parents[2]
 CONTAINER: Final = "operator-tests"
 SECRET: Final = "model-store"
-RECONCILE: Final = "aiapp.dev/reconcile"
+BODY: Final = '{"input": "x"}'
 READY_SECONDS: Final = 120.0
 REPAIR_SECONDS: Final = 30.0
 # A node learns a new Service late, above all after its API server was away; what answers is taken as it is.
@@ -51,19 +51,29 @@ def eventually(what: str, look: Callable[[], T], *, seconds: float = REPAIR_SECO
     return seen
 
 
-def model_folder(folder: Path, name: str, *, corrupt: bool = False, complete: bool = True) -> Path:
-    """Write a model of one file that says its name, as `sha256sum` would complete it."""
-    folder.mkdir(parents=True)
-    (folder / "name.txt").write_text(name)
-    digest = hashlib.sha256(b"something else" if corrupt else name.encode()).hexdigest()
+def model_folder(folder: Path, name: str, *, corrupt: bool = False, complete: bool = True, golden: str = "") -> Path:
+    """Write a model of one file that says its name, as `sha256sum` would complete it.
+
+    golden: the name that a golden case of the model's own expects; empty: it brings no case.
+    """
+    files = {"name.txt": name}
+    if golden:
+        expected = {"jsonPath": "$.result.model", "equals": golden}
+        files["golden/own.json"] = json.dumps({"name": "own-name", "request": {"body": BODY}, "expect": expected})
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    sums = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
+    if corrupt:
+        sums["name.txt"] = hashlib.sha256(b"something else").hexdigest()
     if complete:
-        (folder / "SHA256SUMS").write_text(f"{digest}  name.txt\n")
+        (folder / "SHA256SUMS").write_text("".join(f"{digest}  {path}\n" for path, digest in sums.items()))
     return folder
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """The operator, and the images of apps by kind: one, two, crash, hang."""
+    """The operator, and the images of apps by kind: see app/score.py, and plain."""
 
     cluster: Cluster
     namespace: str
@@ -131,12 +141,10 @@ class Tenant:
         for blob in container.list_blob_names(name_starts_with=f"{self.namespace}/{version}/"):
             container.delete_blob(blob)
 
-    def upload_model(self, version: str, *, corrupt: bool = False, complete: bool = True) -> None:
-        name = f"{version}-{corrupt}-{complete}"
-        folder = model_folder(
-            self.folder / self.namespace / name, f"model {version}", corrupt=corrupt, complete=complete
-        )
-        self.upload(version, folder)
+    def upload_model(self, version: str, *, corrupt: bool = False, complete: bool = True, golden: str = "") -> None:
+        folder = self.folder / self.namespace / f"{version}-{corrupt}-{complete}"
+        name = f"model {version}"
+        self.upload(version, model_folder(folder, name, corrupt=corrupt, complete=complete, golden=golden))
 
 
 class App:
@@ -146,20 +154,21 @@ class App:
         self.tenant = tenant
         self.name = name
 
-    def apply(self, image: str, version: str | None = "1", **spec: Any) -> None:
-        """Create it, with a model unless the version is None."""
+    def apply(self, image: str, version: str | None = "1", *, replicas: int = 1, **spec: Any) -> None:
+        """Create it, with a model unless the version is None, and without a bake unless `release` has one."""
         given: Manifest = {"image": image, "imagePullSecrets": [{"name": "registry-pull"}]}
         if version:
             account = self.tenant.cluster.blob_account().name
             store = {"account": account, "container": CONTAINER, "path": self.tenant.namespace}
             source = {"azureBlob": store, "credentials": {"secretRef": {"name": SECRET}}}
             given |= {"modelVersion": version, "modelSource": source}
-        serving = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
+        given["serving"] = {"replicas": replicas, "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
+        given["release"] = {"bake": {"duration": "0s"}, **spec.pop("release", {})}
         manifest = {
             "apiVersion": "aiapp.dev/v1alpha1",
             "kind": "AIApp",
             "metadata": {"name": self.name},
-            "spec": {**given, "serving": serving, **spec},
+            "spec": {**given, **spec},
         }
         self.tenant.kubectl("apply", "-f", "-", input=json.dumps(manifest))
 
@@ -202,9 +211,13 @@ class App:
 
     def ask_now(self) -> None:
         """Have both sources asked now, as people do, and wait until that is handled."""
-        action = f"now@{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        self.tenant.kubectl("annotate", "--overwrite", f"aiapp/{self.name}", f"{RECONCILE}={action}")
-        eventually("the action is handled", lambda: self._handled("reconcile") == action)
+        self.act("reconcile", "now")
+
+    def act(self, action: str, argument: str) -> None:
+        """Ask for an action by its annotation and wait until that is handled."""
+        value = f"{argument}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        self.tenant.kubectl("annotate", "--overwrite", f"aiapp/{self.name}", f"aiapp.dev/{action}={value}")
+        eventually(f"{action} is handled", lambda: self._handled(action) == value)
 
     def _handled(self, action: str) -> str:
         handled: dict[str, str] = self.get()["status"].get("lastHandledActions", {})
@@ -245,7 +258,8 @@ def _client_pod(image: str) -> Manifest:
     container = {
         "name": "client",
         "image": image,
-        "command": ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"],
+        # The kernel drops what process 1 has no handler for, and the pod would be waited for until it is killed.
+        "command": ["python", "-c", "import signal, sys; signal.signal(signal.SIGTERM, sys.exit); signal.pause()"],
         "securityContext": security,
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
     }

@@ -29,8 +29,8 @@ OTHERS_WRITE = re.compile(
     r"^/(var/(log|lib/(apt|dpkg|systemd)|cache/(apt|debconf|ldconfig|man)|tmp)|run/(systemd|udev|user|log))\b"
 )
 """Directories that package managers and daemons of the machine write to by themselves."""
-OURS = re.compile(r"aiapp|kube|containerd|runc|cni|azurite|etcd|registry|load-|nsenter")
-"""Names a node's programs would choose in /tmp, where everybody else's files come and go."""
+OURS = re.compile(r"^(?!aiapp-proof-).*(aiapp|kube|containerd|runc|cni|azurite|etcd|registry|load-|nsenter)")
+"""Names a node's programs would choose in /tmp, where everybody else's files come and go, those of proofs too."""
 SYSCTLS_THAT_COUNT = re.compile(
     r"file-nr|inode-|quota/syncs|dentry-state|random/|pty/nr|ns_last_pid|sched_domain|conntrack_count"
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from azure.storage.blob import generate_container_sas
@@ -100,13 +100,9 @@ def _model_follower(tenant: Tenant, kind: str) -> Follower:
         tenant.kubectl("create", "secret", "generic", name, *values)
     upload("1")
     app = App(tenant, name)
-    app.apply(tenant.deployed.images["one"], None, **_following(modelSource={**store, "credentials": credentials}))
+    source = {**store, "credentials": credentials}
+    app.apply(tenant.deployed.images["one"], None, modelSource=source, modelPolicy={"interval": INTERVAL})
     return Follower(app, lambda: upload("2"), ("one", "model 2"))
-
-
-def _following(**spec: Any) -> Manifest:
-    policies = {"modelPolicy": {"interval": INTERVAL}} if "modelSource" in spec else {}
-    return {"serving": {"replicas": 1, "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}, **policies, **spec}
 
 
 def _secret(tenant: Tenant, kind: str) -> dict[str, str]:
@@ -154,5 +150,5 @@ def _image_follower(tenant: Tenant, name: str, policy: Manifest, *, first: str, 
     tenant.deployed.push_app("one", repository, first)
     image = f"{tenant.cluster.token_registry}/{repository}" + (f":{first}" if policy["type"] == "Tag" else "")
     app = App(tenant, f"follow-{name}")
-    app.apply(image, "1", **_following(imagePolicy={**policy, "interval": INTERVAL}))
+    app.apply(image, "1", imagePolicy={**policy, "interval": INTERVAL})
     return Follower(app, lambda: tenant.deployed.push_app("two", repository, then), ("two", "model 1"))

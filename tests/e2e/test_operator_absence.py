@@ -1,6 +1,7 @@
 """With the operator or the API server away serving goes on, deletion works, and what was missed is caught up with."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,67 +10,64 @@ from e2e.rig import App, Manifest, Tenant, eventually
 pytestmark = pytest.mark.needs("pods", "push-image", "azurite")
 
 GONE_SECONDS = 60.0
+CHILDREN = "deployments,services,serviceaccounts,poddisruptionbudgets,controllerrevisions,jobs,pods"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(tenant: Tenant) -> App:
     app = App(tenant)
     app.apply(tenant.deployed.images["one"])
-    app.wait("UpToDate")
     return app
+
+
+@pytest.fixture
+def leaving(app: App) -> Iterator[App]:
+    """An app in a namespace of its own that a test deletes."""
+    with app.tenant.cluster.namespace("leaving") as namespace:
+        tenant = Tenant(app.tenant.deployed, namespace, app.tenant.folder)
+        tenant.prepare()
+        tenant.upload_model("1")
+        leaving = App(tenant)
+        leaving.apply(tenant.deployed.images["one"])
+        leaving.wait("UpToDate")
+        yield leaving
 
 
 def _finalizers(manifests: list[Manifest]) -> list[str]:
     return [finalizer for manifest in manifests for finalizer in manifest["metadata"].get("finalizers", ())]
 
 
-def _kinds(tenant: Tenant) -> list[Manifest]:
-    return tenant.objects("aiapps,deployments,services,serviceaccounts,poddisruptionbudgets,controllerrevisions,pods")
-
-
-def test_without_the_operator_apps_serve_and_delete(app: App) -> None:
-    tenant = app.tenant
+def test_without_the_operator_apps_serve_and_delete_and_what_was_edited_is_caught_up_with(
+    app: App, leaving: App
+) -> None:
+    tenant, doomed = app.tenant, App(app.tenant, "doomed")
+    doomed.apply(tenant.deployed.images["one"])
+    app.wait("UpToDate")
+    doomed.wait("UpToDate")
     tenant.deployed.scale(0)
     try:
-        app.expect_answer("one", "model 1")
-        assert _finalizers(_kinds(tenant)) == []
-        tenant.kubectl("delete", "aiapp", app.name, f"--timeout={GONE_SECONDS:.0f}s")
-        label = f"app.kubernetes.io/instance={app.name}"
-        kinds = "deployments,services,serviceaccounts,poddisruptionbudgets,controllerrevisions,pods"
+        tenant.cluster.kubectl("delete", "namespace", leaving.tenant.namespace, "--wait=false")
+        doomed.expect_answer("one", "model 1")
+        assert _finalizers(tenant.objects(f"aiapps,{CHILDREN}")) == []
+        tenant.kubectl("delete", "aiapp", doomed.name, f"--timeout={GONE_SECONDS:.0f}s")
+        label = f"app.kubernetes.io/instance={doomed.name}"
         eventually(
             "the children are gone",
-            lambda: not tenant.kubectl("get", kinds, "-l", label, "-o", "name"),
+            lambda: not tenant.kubectl("get", CHILDREN, "-l", label, "-o", "name"),
             seconds=GONE_SECONDS,
         )
+        gone = f"namespace/{leaving.tenant.namespace}"
+        tenant.cluster.kubectl("wait", gone, "--for=delete", f"--timeout={GONE_SECONDS:.0f}s")
+        app.edit(modelVersion="2")
+        tenant.kubectl("delete", "service", app.name)
     finally:
         tenant.deployed.scale(1)
-
-
-def test_without_the_operator_a_namespace_of_apps_deletes(tenant: Tenant) -> None:
-    with tenant.cluster.namespace("leaving") as namespace:
-        leaving = Tenant(tenant.deployed, namespace, tenant.folder)
-        leaving.prepare()
-        leaving.upload_model("1")
-        app = App(leaving)
-        app.apply(tenant.deployed.images["one"])
-        app.wait("UpToDate")
-        tenant.deployed.scale(0)
-        try:
-            tenant.cluster.kubectl("delete", "namespace", namespace, f"--timeout={GONE_SECONDS:.0f}s")
-        finally:
-            tenant.deployed.scale(1)
-
-
-def test_what_was_edited_while_the_operator_was_away_is_caught_up_with(app: App) -> None:
-    app.tenant.deployed.scale(0)
-    app.edit(modelVersion="2")
-    app.tenant.kubectl("delete", "service", app.name)
-    app.tenant.deployed.scale(1)
     app.wait("UpToDate")
     app.expect_answer("one", "model 2")
 
 
 def test_an_app_made_again_under_the_same_name_gets_children_of_its_own(app: App) -> None:
+    app.wait("UpToDate")
     old = app.get()["metadata"]["uid"]
     app.tenant.kubectl("delete", "aiapp", app.name)
     app.apply(app.tenant.deployed.images["one"])
@@ -86,12 +84,13 @@ def test_an_app_made_again_under_the_same_name_gets_children_of_its_own(app: App
 
 @pytest.mark.needs("service-control")
 def test_an_api_server_that_was_away_is_found_again(app: App) -> None:
+    app.wait("UpToDate")
     with app.tenant.cluster.service_stopped("kube-apiserver"):
         pass
     eventually("the API server answers", lambda: _answers(app), seconds=60)
-    app.edit(modelVersion="2")
+    app.edit(image=app.tenant.deployed.images["two"])
     app.wait("UpToDate")
-    app.expect_answer("one", "model 2")
+    assert app.answer()["image"] == "two"
 
 
 def _answers(app: App) -> bool:

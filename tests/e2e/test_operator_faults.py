@@ -15,8 +15,9 @@ def serving(tenant: Tenant) -> App:
     tenant.upload_model("corrupt", corrupt=True)
     tenant.upload_model("incomplete", complete=False)
     app = App(tenant)
-    app.apply(tenant.deployed.images["one"], release={"progressDeadline": "15s"})
+    app.apply(tenant.deployed.images["one"])
     app.wait("UpToDate")
+    app.edit(release={"gate": {"timeout": "10s"}})  # nothing good comes after this
     return app
 
 
@@ -60,42 +61,44 @@ def test_a_corrupt_model(app: App) -> None:
 
 def test_an_image_that_crashes(app: App) -> None:
     app.edit(image=app.tenant.deployed.images["crash"])
-    assert "this image is broken" in app.wait_for_reason("UpToDate", "LoadFailed")
+    assert "this image is broken" in app.wait_for_reason("GatePassed", "LoadFailed")
     _still_serves(app)
 
 
 def test_an_image_that_is_never_ready(app: App) -> None:
     app.edit(image=app.tenant.deployed.images["hang"])
-    app.wait_for_reason("UpToDate", "NeverReady")
+    app.wait_for_reason("GatePassed", "NeverReady")
     _still_serves(app)
 
 
 def test_a_readiness_path_that_nobody_answers(app: App) -> None:
     app.edit(serving={"readinessPath": "/nothing"})
-    app.wait_for_reason("UpToDate", "NeverReady")
+    app.wait_for_reason("GatePassed", "NeverReady")
     _still_serves(app)
 
 
-def test_a_model_that_is_completed_later_is_found_without_an_edit(app: App) -> None:
-    app.tenant.upload_model("late", complete=False)
-    app.edit(modelVersion="late")
+def test_a_model_that_is_completed_later_is_found_without_an_edit(tenant: Tenant) -> None:
+    app = App(tenant, "late")
+    tenant.upload_model("late", complete=False)
+    app.apply(tenant.deployed.images["one"], "late")
     app.wait_for_reason("UpToDate", "ModelIncomplete")
-    app.tenant.upload_model("late")
+    tenant.upload_model("late")
     app.ask_now()  # or a minute later by itself
     app.wait("UpToDate")
     app.expect_answer("one", "model late")
 
 
 def test_a_secret_that_the_operator_may_not_read_is_granted_by_the_command_in_the_message(
-    tenant: Tenant, app: App
+    tenant: Tenant, serving: App
 ) -> None:
+    app = App(tenant, "unread")
     tenant.kubectl("delete", "rolebinding", "aiapp-secrets")
-    app.edit(modelVersion="2")
+    app.apply(tenant.deployed.images["one"])
     message = app.wait_for_reason("UpToDate", "SecretForbidden")
     assert SECRET in message or "registry-pull" in message
-    _still_serves(app)
+    _still_serves(serving)
     command = message[message.index("kubectl create rolebinding") :].split(";")[0].split()
     tenant.cluster.kubectl(*command[1:])
     app.ask_now()
     app.wait("UpToDate")
-    app.expect_answer("one", "model 2")
+    app.expect_answer("one", "model 1")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.needs("pods", "push-image", "azurite")
 @pytest.fixture(scope="module")
 def app(tenant: Tenant) -> App:
     app = App(tenant)
-    app.apply(tenant.deployed.images["one"])
+    app.apply(tenant.deployed.images["one"], replicas=2)  # a disruption budget is for more than one
     app.wait("UpToDate")
     return app
 

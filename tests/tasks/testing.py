@@ -1,66 +1,55 @@
-"""`make test`: unit tests while the cluster is built, then the tests on the real cluster."""
+"""`make test`: the unit tests, and beside them the tests on real clusters, one cluster for each of their lanes."""
 
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
+from pathlib import Path
 
-from tasks.console import ROOT, TaskError, fail, python_path, run, say
+from cluster.backends import wanted_backend
+from tasks.console import TaskError, fail, say
 from tasks.environment import ensure_environment
+from tasks.lanes import Lane
 
 NOTHING_COLLECTED = 5
+RELEASES = tuple(f"tests/e2e/test_{name}.py" for name in ("following", "operator_faults"))
+"""About half of the cluster tests' time: a lane of its own, with an operator of its own."""
+ONE_CLUSTER = ("--cluster-name", "--kubeconfig")
+"""Options that name the cluster to use: a second lane would want another one."""
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run the unit tests and the cluster tests; arguments go to the second pytest; return the exit status."""
+    """Run the unit tests and the cluster tests; arguments go to the latter's pytest; return the exit status."""
     python = ensure_environment("dev")
-    build = _BackgroundBuild([str(python), "-m", "cluster", "build"])
-    say("== unit tests (the cluster's parts are built meanwhile)")
-    unit = run([python, "-m", "pytest", "-q", "--no-header", "tests/house", "tests/unit"])
-    say("== the cluster's parts")
-    if build.follow():
+    build = Lane("build", [python, "-m", "cluster", "build"])
+    unit = Lane("unit", [*_pytest(python, "unit"), "-q", "tests/house", "tests/unit"])
+    if build.wait():
+        unit.wait()
         raise TaskError("the cluster's parts could not be built; the lines above say why. Again: make test")
-    say("== tests on a real cluster")
-    real = run([python, "-m", "pytest", "-v", "--no-header", "tests/e2e", *arguments])
-    if unit or real:
-        fail(f"failed: {'unit tests' if unit else ''} {'cluster tests' if real else ''}".rstrip())
-    return 1 if unit or real else 0
+    lanes = [
+        Lane(name, [*_pytest(python, name), "-v", *chosen, *arguments])
+        for name, chosen in _cluster_lanes(arguments).items()
+    ]
+    failed = [] if unit.wait() == 0 else [unit]
+    statuses = [lane.wait() for lane in lanes]
+    failed += [lane for lane, status in zip(lanes, statuses, strict=True) if status not in {0, NOTHING_COLLECTED}]
+    if all(status == NOTHING_COLLECTED for status in statuses):
+        failed += lanes
+    for lane in (unit, *lanes):
+        say(f"{lane.name}: {lane.last_line.strip('= ')}")
+    if failed:
+        fail(f"failed: {', '.join(lane.name for lane in failed)}")
+    return 1 if failed else 0
 
 
-class _BackgroundBuild:
-    """A build whose lines are kept until somebody follows them, so that they do not mix with the unit tests' lines."""
+def _pytest(python: Path, lane: str) -> list[str | Path]:
+    return [python, "-m", "pytest", "--no-header", "-o", f"cache_dir=.pytest_cache/{lane}"]
 
-    def __init__(self, command: list[str]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=python_path(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._kept: list[str] = []
-        self._following = False
-        self._lock = threading.Lock()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
 
-    def _read(self) -> None:
-        for line in self._process.stdout or ():
-            with self._lock:
-                if self._following:
-                    sys.stdout.write(line)
-                    sys.stdout.flush()
-                else:
-                    self._kept.append(line)
-
-    def follow(self) -> int:
-        """Print the last kept lines and all that follow; return the exit status."""
-        with self._lock:
-            self._following = True
-            sys.stdout.writelines(self._kept[-5:])
-            sys.stdout.flush()
-        status = self._process.wait()
-        self._reader.join()
-        return status
+def _cluster_lanes(arguments: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return what each lane gives pytest: what is in no lane of its own goes into the last."""
+    named = any(argument.partition("=")[0] in ONE_CLUSTER for argument in arguments)
+    if named or wanted_backend().startswith("context:"):
+        return {"cluster": ("tests/e2e",)}
+    others = tuple(f"--ignore={path}" for path in RELEASES)
+    return {
+        "releases": (*RELEASES, "--cluster-name=tests-releases"),
+        "cluster": ("tests/e2e", *others, "--cluster-name=tests"),
+    }

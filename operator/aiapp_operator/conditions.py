@@ -11,7 +11,7 @@ from aiapp_operator.ledger import Release
 from aiapp_operator.notes import format_time
 from aiapp_operator.reasons import Reason
 from aiapp_operator.situation import Situation, Verdict
-from aiapp_operator.state import GateResult, Manifest, ResolvedImage, Severity, Stream
+from aiapp_operator.state import GateResult, Manifest, Part, ResolvedImage, Severity, Stream
 from aiapp_operator.up_to_date import judged, progress, up_to_date
 
 READY: Final = "Ready"
@@ -84,9 +84,10 @@ def gate_passed(situation: Situation) -> Verdict | None:
     """The newest release that was tried has passed its gate; absent before there is one."""
     candidate = situation.decision.candidate if situation.decision else None
     if candidate and candidate.notes.gate is None:
-        problem = situation.gate_problem
-        words = f": {problem.message}" if problem else ""
-        return Verdict("Unknown", Reason.GATING, f"{candidate} is tried by its gate{words}")
+        # The reason stays while it is tried again, so that what was told once is no news.
+        problem = situation.gate_problem or candidate.notes.gate_problem
+        words = f"{candidate} is tried by its gate" + (f": {problem.message}" if problem else "")
+        return Verdict("Unknown", problem.reason if problem else Reason.GATING, words)
     release = candidate or _tried_last(situation)
     if release is None or release.notes.gate is None:
         return None
@@ -100,10 +101,11 @@ def gate_passed(situation: Situation) -> Verdict | None:
 
 def _tried_last(situation: Situation) -> Release | None:
     """Return the release that is wanted; while that is not the newest one, the one that was tried last."""
-    if situation.decision and not situation.decision.in_the_way:
+    decision = situation.decision
+    if decision and all(hold.part is Part.ALL for hold in decision.in_the_way):
         return situation.target
     tried = [release for release in situation.record.releases if release.notes.gated]
-    return max(tried, key=lambda release: str(release.notes.gated), default=situation.target)
+    return max(tried, key=lambda release: (str(release.notes.gated), release.number), default=situation.target)
 
 
 def reconciling(situation: Situation) -> Verdict | None:

@@ -77,7 +77,8 @@ def _end(notes: Notes, under_way: bool) -> _End | None:
     if notes.undone and (notes.released is None or notes.undone >= notes.released):
         return _End(ROLLED_BACK, notes.undone, notes.started, notes.undone_problem)
     if notes.released:
-        return _End(RELEASED, notes.released, notes.started)
+        again = notes.baked is not None and notes.baked < notes.released  # only its first start is on record
+        return _End(RELEASED, notes.released, None if again else notes.started)
     if notes.gate is GateResult.FAILED and notes.gated:
         return _End(GATE_FAILED, notes.gated, notes.asked, notes.gate_problem)
     tried = notes.started or notes.gated
@@ -99,7 +100,6 @@ def _entry(release: Release, end: _End) -> Manifest:
         "time": format_time(end.time),
         "by": excerpt(notes.requested_by)[:256],
     }
-    # A release that went out a second time has only its last start.
     seconds = {"seconds": int(took)} if took >= 0 else {}
     return {"revision": release.number} | {field: value for field, value in shown.items() if value} | seconds
 

@@ -36,8 +36,10 @@ def up_to_date(situation: Situation, waiting: str) -> Verdict:
     alone = found.reason == Reason.ROLLING_OUT and target and active and target.number == active.number
     if alone:
         return found  # only the pods of the release before have to go
+    held = situation.decision.in_the_way if situation.decision and found.reason != Reason.HELD else ()
+    kept_back = f"; held: {', '.join(named(hold) for hold in held[:MOST_HOLDS])}" if held else ""
     newest = f"; waiting: {waiting}" if waiting else ""
-    return Verdict(found.status, found.reason, f"{found.message}{newest}{_keeps(situation)}")
+    return Verdict(found.status, found.reason, f"{found.message}{kept_back}{newest}{_keeps(situation)}")
 
 
 def judged(situation: Situation) -> Verdict:

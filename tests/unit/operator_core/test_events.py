@@ -17,7 +17,11 @@ def reasons(plan: Plan) -> list[str]:
 
 def test_the_first_release_has_nothing_to_come_from() -> None:
     cluster = AppCluster()
-    assert told(cluster.run()) == [("Normal", "ReleaseStarted", "revision 1: image 1.4.1, model 41")]
+    assert told(cluster.run()) == [
+        ("Normal", "GateStarted", "revision 1: image 1.4.1, model 41"),
+        ("Normal", "GatePassed", "revision 1 passed its gate: 1 case: passed"),
+        ("Normal", "ReleaseStarted", "revision 1: image 1.4.1, model 41"),
+    ]
     assert told(cluster.roll_out()) == [("Normal", "Released", "revision 1 serves: image 1.4.1, model 41")]
 
 
@@ -25,7 +29,8 @@ def test_a_bump_of_both_is_told_from_old_to_new() -> None:
     cluster = serving_cluster()
     cluster.edit(image=IMAGE_2, modelVersion="42")
     started = cluster.run()
-    assert told(started) == [("Normal", "ReleaseStarted", "revision 2: image 1.4.1 -> 1.4.2, model 41 -> 42")]
+    assert told(started)[-1] == ("Normal", "ReleaseStarted", "revision 2: image 1.4.1 -> 1.4.2, model 41 -> 42")
+    assert reasons(started) == ["GateStarted", "GatePassed", "ReleaseStarted"]
     assert told(cluster.roll_out()) == [
         ("Normal", "Released", "revision 2 serves: image 1.4.1 -> 1.4.2, model 41 -> 42")
     ]
@@ -34,13 +39,13 @@ def test_a_bump_of_both_is_told_from_old_to_new() -> None:
 def test_a_bump_of_one_names_the_other_once() -> None:
     cluster = serving_cluster()
     cluster.edit(modelVersion="42")
-    assert told(cluster.run()) == [("Normal", "ReleaseStarted", "revision 2: image 1.4.1, model 41 -> 42")]
+    assert told(cluster.run())[-1] == ("Normal", "ReleaseStarted", "revision 2: image 1.4.1, model 41 -> 42")
 
 
 def test_an_image_that_brings_its_model_is_told_too() -> None:
     cluster = serving_cluster()
     cluster.edit(modelVersion=None, modelSource=None)
-    assert told(cluster.run()) == [("Normal", "ReleaseStarted", "revision 2: image 1.4.1, model 41 -> none")]
+    assert told(cluster.run())[-1] == ("Normal", "ReleaseStarted", "revision 2: image 1.4.1, model 41 -> none")
 
 
 def test_a_release_that_nobody_asks_for_any_more_is_told() -> None:
@@ -80,12 +85,12 @@ def test_a_missing_source_is_told_once_and_so_is_its_return() -> None:
     cluster.wait(minutes=1)
     assert cluster.run().events == ()
     cluster.missing = {}
-    assert reasons(cluster.run()) == ["ReleaseStarted", "Recovered"]
+    assert reasons(cluster.run()) == ["GateStarted", "Recovered", "GatePassed", "ReleaseStarted"]
 
 
 def test_a_lost_pod_and_its_return_are_told() -> None:
     cluster = serving_cluster()
-    cluster.pods[0]["status"] = ended(137, reason="OOMKilled")
+    cluster.pods[-1]["status"] = ended(137, reason="OOMKilled")
     cluster.set_counts(replicas=2, updated=2, available=1)
     assert reasons(cluster.run()) == ["OOMKilled"]
     assert reasons(cluster.roll_out()) == ["Recovered"]

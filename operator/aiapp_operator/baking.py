@@ -20,11 +20,11 @@ READINESS_LOST: Final = timedelta(seconds=30)
 
 
 def bake_problem(pods: Sequence[Manifest], released: datetime, now: datetime) -> Problem | None:
-    """Return what a release did wrong since it was released; None: nothing.
+    """Return what a release did wrong from its release until `now`; None: nothing.
 
     pods: those of the release, as `pod_findings.of_revision` gives them.
     """
-    return _restarted(pods, released) or _lost_readiness(pods, released, now)
+    return _restarted(pods, released, now) or _lost_readiness(pods, released, now)
 
 
 def bake_due(pods: Sequence[Manifest], released: datetime, now: datetime) -> datetime | None:
@@ -33,11 +33,11 @@ def bake_due(pods: Sequence[Manifest], released: datetime, now: datetime) -> dat
     return min((end for end in ends if end > now), default=None)
 
 
-def _restarted(pods: Sequence[Manifest], released: datetime) -> Problem | None:
+def _restarted(pods: Sequence[Manifest], released: datetime, now: datetime) -> Problem | None:
     for _, app in _apps(pods):
         for end in (app.ended, app.last):
             finished = time_of(end.get("finishedAt"))
-            if finished and finished > released and (problem := crash(replace(app, ended=end, last={}))):
+            if finished and released < finished <= now and (problem := crash(replace(app, ended=end, last={}))):
                 return problem
     return None
 

@@ -1,61 +1,38 @@
 """The release machine: what is gated, what waits, what is rolled out, baked, undone, and what is held. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aiapp_operator import (
     actions,
+    candidate,
     culprit,
     findings,
     gate_runs,
-    history,
     holds,
     orders,
     pod_findings,
     releases,
     resolution,
     rollout,
-    windows,
 )
-from aiapp_operator.actions import Action
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.children.gate_job import gate_job
+from aiapp_operator.candidate import Run
 from aiapp_operator.culprit import proved
 from aiapp_operator.decision import Decision, Phase
 from aiapp_operator.gating import Gate
 from aiapp_operator.ledger import Inputs, Ledger, Release, read
 from aiapp_operator.notes import Hold
-from aiapp_operator.requesters import requested_by
 from aiapp_operator.resolution import Demand
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
     GateResult,
-    Manifest,
     Observed,
     Part,
     Problem,
     Sources,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What does not change while one decision is made."""
-
-    app: AIApp
-    observed: Observed
-    settings: Settings
-    now: datetime
-    asked: Demand
-    due: tuple[Action, ...]
-
-    @property
-    def deployment(self) -> Manifest:
-        return findings.deployment_of(self.observed)
-
-    def find(self, record: Ledger, inputs: Inputs) -> Release:
-        return releases.find_or_make(self.app, record, inputs, self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +61,7 @@ class _Wish:
 
 def decide(app: AIApp, observed: Observed, settings: Settings, now: datetime) -> Decision:
     """Return what is to be done: what happened is noted, what is bad undone, what is newest and good brought out."""
-    run = _Run(app, observed, settings, now, releases.demand(app), actions.due(observed.app, now))
+    run = Run(app, observed, settings, now, releases.demand(app), actions.due(observed.app, now))
     record = read(observed.app, observed.children, observed.revisions)
     record = rollout.advanced(app, record, run.deployment, observed.pods, now)
     runs = gate_runs.judged(app, record, releases.base(record), observed, now)
@@ -97,11 +74,11 @@ def decide(app: AIApp, observed: Observed, settings: Settings, now: datetime) ->
     return replace(decision, ignored=ignored, delete=unwanted, due=_due(run, decision))
 
 
-def _present(run: _Run, record: Ledger) -> _Present:
+def _present(run: Run, record: Ledger) -> _Present:
     """Return where the app is: rolling back comes before anything else, and waits for nothing."""
     current = record.current
     if pinned := holds.pinned(record, run.asked.fingerprint):
-        there = current is not None and pinned.number == current.number and _alone(run, pinned)
+        there = current is not None and pinned.number == current.number and candidate.alone(run, pinned)
         return _Present(pinned, Phase.HELD if there else Phase.ROLLING_BACK, pinned, pinned=True)
     if current and current.notes.undone:
         good, stays = rollout.way_back(record, run.observed.drifts)
@@ -109,24 +86,26 @@ def _present(run: _Run, record: Ledger) -> _Present:
         return _Present(good or current, Phase.ROLLING_BACK if good else Phase.HELD, base, stays=stays)
     # A Deployment whose record is gone stays as it is: what is left on record is older.
     target = current if record.running else record.active
-    return _Present(target, _phase(run, target), releases.base(record))
+    return _Present(target, _phase(run, record, target), releases.base(record))
 
 
-def _phase(run: _Run, target: Release | None) -> Phase:
+def _phase(run: Run, record: Ledger, target: Release | None) -> Phase:
     if target is None:
         return Phase.UNKNOWN
     if rollout.rolling(target):
         return Phase.ROLLING_OUT
-    if not _alone(run, target):
-        return Phase.ROLLING_BACK
+    if not candidate.alone(run, target):
+        return Phase.ROLLING_BACK if _replaces_bad_pods(run, record) else Phase.ROLLING_OUT
     return Phase.BAKING if rollout.bake_end(run.app, target) else Phase.SETTLED
 
 
-def _alone(run: _Run, release: Release) -> bool:
-    return releases.replaced(run.deployment, run.observed.pods, release)
+def _replaces_bad_pods(run: Run, record: Ledger) -> bool:
+    """Tell whether pods of a release that was found bad are still there."""
+    bad = [release.number for release in record.releases if release.notes.undone]
+    return any(pod_findings.of_revision(run.observed.pods, number) for number in bad)
 
 
-def _sources(run: _Run, record: Ledger, present: _Present) -> Decision:
+def _sources(run: Run, record: Ledger, present: _Present) -> Decision:
     """Return the decision as far as the sources go."""
     asked, spec = run.asked, run.app.spec
     decision = Decision(record, present.target, present.phase, stays=present.stays, follows=asked.follows)
@@ -146,7 +125,7 @@ def _sources(run: _Run, record: Ledger, present: _Present) -> Decision:
     return replace(decision, resolved=not problem)
 
 
-def _onward(run: _Run, decision: Decision, present: _Present, gates: Mapping[int, Gate]) -> Decision:
+def _onward(run: Run, decision: Decision, present: _Present, gates: Mapping[int, Gate]) -> Decision:
     """Return the decision with what comes next: a gate, a wait, or a rollout."""
     if present.pinned:
         return replace(decision, in_the_way=tuple(hold for hold in decision.holds if hold.part is Part.ALL))
@@ -157,17 +136,25 @@ def _onward(run: _Run, decision: Decision, present: _Present, gates: Mapping[int
         return replace(decision, phase=phase)
     inputs = Inputs(decision.image, decision.model, run.asked.config)
     wish = _wish(run, decision.record, present.base, inputs)
-    decision = replace(decision, record=wish.record, in_the_way=wish.in_the_way, used=wish.used)
-    decision = replace(decision, holds=holds.in_force(wish.record, run.asked.fingerprint))
+    held = holds.in_force(wish.record, run.asked.fingerprint)
+    in_the_way = (*wish.in_the_way, *_passed_by(run, held))
+    decision = replace(decision, record=wish.record, holds=held, in_the_way=in_the_way, used=wish.used)
     target = decision.target
     if wish.release is None or (target and wish.release.number == target.number):
         target = wish.release or target
         record = wish.record.with_release(target) if target else wish.record
-        as_asked = target is not None and target.inputs.identity == inputs.identity
+        as_asked = target is not None and target.inputs.identity == inputs.identity and not in_the_way
         settled = decision.phase in (Phase.SETTLED, Phase.UNKNOWN)
-        phase = Phase.HELD if wish.in_the_way and settled else decision.phase
+        phase = Phase.HELD if in_the_way and settled else decision.phase
         return replace(decision, record=record, target=target, as_asked=as_asked, phase=phase)
-    return _brought_out(run, decision, wish.release, present, gates)
+    return candidate.brought_out(run, decision, wish.release, present.base, gates)
+
+
+def _passed_by(run: Run, held: Iterable[Hold]) -> tuple[Hold, ...]:
+    """Return the holds on what a followed source has that is newer than its answer."""
+    answers = (run.observed.sources.image, run.observed.sources.model)
+    passed = [digest for each in answers if each and not isinstance(each, Problem) for digest in each.passed_by]
+    return tuple(hold for hold in held if hold.digest in passed and hold.part in (Part.IMAGE, Part.MODEL))
 
 
 def _suspended(decision: Decision, gates: Mapping[int, Gate]) -> Decision:
@@ -179,7 +166,7 @@ def _suspended(decision: Decision, gates: Mapping[int, Gate]) -> Decision:
     return replace(decision, phase=Phase.SUSPENDED if decision.phase is Phase.SETTLED else decision.phase)
 
 
-def _wish(run: _Run, record: Ledger, base: Release | None, inputs: Inputs) -> _Wish:
+def _wish(run: Run, record: Ledger, base: Release | None, inputs: Inputs) -> _Wish:
     """Return the newest release that no hold keeps back; while a culprit is looked for, the half to try next."""
     used: tuple[Release, ...] = ()
     allowed = holds.allowed(inputs, base, holds.in_force(record, run.asked.fingerprint))
@@ -200,103 +187,7 @@ def _wish(run: _Run, record: Ledger, base: Release | None, inputs: Inputs) -> _W
     return _Wish(record, None, allowed.in_the_way, used)
 
 
-def _brought_out(
-    run: _Run, decision: Decision, wished: Release, present: _Present, gates: Mapping[int, Gate]
-) -> Decision:
-    """Return the decision with a release on its way: through its gate, to its window, onto the Deployment."""
-    wished = _asked(run, wished, present.base)
-    record = decision.record.with_release(wished)
-    ready = wished if proved(wished) else _passed_before(run, record, wished, present.base, decision.used)
-    candidate = wished if proved(wished) else _gated(run, record, wished, gates)
-    gate = gates.get(candidate.number)
-    phase = Phase.WAITING if proved(candidate) else Phase.GATING
-    decision = replace(decision, record=record, candidate=candidate, gate=gate, phase=phase)
-    decision = _scheduled(run, decision, ready)
-    if ready and not decision.waits_for:
-        started = replace(ready, notes=replace(ready.notes, started=run.now.replace(microsecond=0)))
-        record = record.with_release(started)
-        decision = replace(decision, record=record, target=started, as_asked=ready.number == wished.number)
-        if ready.number == candidate.number:
-            return replace(decision, candidate=None, phase=Phase.ROLLING_OUT)
-    starts = not proved(candidate) and gate is None and gate_runs.may_start(candidate, run.now)
-    if starts and gate_runs.unfinished(run.app, candidate, run.observed):
-        against = decision.record.active
-        return replace(decision, create=(gate_job(run.app, candidate, against, run.settings),))
-    return decision
-
-
-def _asked(run: _Run, release: Release, base: Release | None) -> Release:
-    """Return a candidate with the notes of how it became one; one that was rolled out before is one anew."""
-    notes = release.notes
-    if notes.asked is None or (notes.started and notes.started >= notes.asked):
-        changed = {stream for stream, policy in run.asked.follows.items() if policy}
-        notes = replace(
-            notes,
-            asked=run.now.replace(microsecond=0),
-            waived=None,
-            change=history.change(base, release),
-            requested_by=requested_by(run.observed.app, changed),
-        )
-    if waived := orders.waived(release, run.due):
-        notes = replace(notes, waived=waived)
-    return replace(release, notes=notes)
-
-
-def _gated(run: _Run, record: Ledger, wished: Release, gates: Mapping[int, Gate]) -> Release:
-    """Return the release whose gate goes on: one that is being judged is let finish, though something newer came."""
-    if wished.number in gates:
-        return wished
-    held = holds.in_force(record, run.asked.fingerprint)
-    for release in reversed(record.releases):
-        judged = release.number in gates and gates[release.number].started
-        if judged and releases.is_asked_for(run.asked, release) and not _is_held(release, held):
-            return release
-    return wished
-
-
-def _passed_before(
-    run: _Run, record: Ledger, wished: Release, base: Release | None, isolating: Sequence[Release]
-) -> Release | None:
-    """Return a release that passed its gate while the wished one has not: it need not wait for that."""
-    if isolating or base is None:
-        return None
-    held = holds.in_force(record, run.asked.fingerprint)
-    for release in reversed(record.releases):
-        fresh = base.number < release.number and proved(release) and not release.notes.started
-        if fresh and releases.is_asked_for(run.asked, release) and not _is_held(release, held):
-            return release if resolution.leads_to(run.asked, release, wished) else None
-    return None
-
-
-def _is_held(release: Release, held: Iterable[Hold]) -> bool:
-    return bool(holds.allowed(release.inputs, None, held).in_the_way)
-
-
-def _scheduled(run: _Run, decision: Decision, ready: Release | None) -> Decision:
-    """Return the decision with what a release that passed waits for; nothing: it goes now."""
-    candidate, record = decision.candidate, decision.record
-    if record.active is None or (ready and ready.notes.waived):
-        return _after(run, decision)
-    opening = windows.opening(run.app.spec.release, run.now)
-    if not opening.open and candidate:
-        return replace(decision, next_release=opening.at, waits_for=opening.reason)
-    return _after(run, decision)
-
-
-def _after(run: _Run, decision: Decision) -> Decision:
-    """Return the decision with the wait for the release before: none supersedes one in its rollout or bake."""
-    current = decision.record.current
-    if current is None or current.notes.undone:
-        return decision
-    if rollout.rolling(current) or not _alone(run, current):
-        pods = pod_findings.of_revision(run.observed.pods, current.number)
-        stuck = findings.failing_by_now(run.app, run.deployment, pods, run.now)
-        return decision if stuck else replace(decision, waits_for="Bake")
-    end = rollout.bake_end(run.app, current)
-    return replace(decision, waits_for="Bake", next_release=end) if end else decision
-
-
-def _due(run: _Run, decision: Decision) -> datetime | None:
+def _due(run: Run, decision: Decision) -> datetime | None:
     times = [decision.next_release]
     if decision.candidate and not proved(decision.candidate):
         times.append(gate_runs.due(decision.candidate, decision.gate))
@@ -309,6 +200,6 @@ def _is_asked_for(asked: Demand, release: Release | None) -> bool:
     return release is not None and releases.is_asked_for(asked, release)
 
 
-def _waived(target: Release | None, run: _Run) -> Release | None:
+def _waived(target: Release | None, run: Run) -> Release | None:
     """Return the release that a wish to release now has just started."""
     return target if target and target.notes.started == run.now.replace(microsecond=0) else None

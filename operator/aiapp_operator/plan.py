@@ -15,19 +15,22 @@ from aiapp_operator import (
     conditions,
     events,
     findings,
+    holds,
+    machine,
     pod_findings,
     releases,
+    rollout,
     source_drift,
     status,
 )
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.conditions import Verdict
+from aiapp_operator.decision import Decision
 from aiapp_operator.ledger import Ledger, Release, read
-from aiapp_operator.releases import Decision
+from aiapp_operator.reasons import Reason
 from aiapp_operator.settings import Settings
-from aiapp_operator.situation import Situation
-from aiapp_operator.state import Manifest, ObjectId, Observed, Plan, Problem, Severity
+from aiapp_operator.situation import Situation, Verdict
+from aiapp_operator.state import Manifest, ObjectId, Observed, Plan, Problem, Severity, Stream
 
 WAITING_SECONDS: Final = (60, 120, 300, 600)
 TRANSIENT_SECONDS: Final = (5, 300)
@@ -38,25 +41,27 @@ def plan(observed: Observed, settings: Settings, now: datetime) -> Plan:
     """Return what is to be done about one AIApp."""
     if "deletionTimestamp" in observed.app["metadata"]:
         return Plan()  # the garbage collector takes the children
-    record = read(observed.app, observed.children, observed.revisions)
     app = findings.predecessor(observed) or findings.read_spec(observed.app)
     if isinstance(app, Problem):
-        situation = _unreadable(observed, record, app)
+        situation = _unreadable(observed, read(observed.app, observed.children, observed.revisions), app)
         url = (observed.app.get("status") or {}).get("url", "")
         return _reported(situation, status.project(situation, url, now), now)
-    record = releases.completed(record, findings.deployment_of(observed), now)
-    start = releases.base(record, findings.deployment_of(observed), observed.pods)
-    decision = releases.decide(app, record, start, observed.sources, settings)
-    if decision.target:
-        record = record.with_release(decision.target)
+    decision = machine.decide(app, observed, settings, now)
+    gone = _expired(app, decision)
+    record = holds.carried(decision.record, gone)
     situation = _situation(observed, app, record, decision, now)
     reported = _reported(situation, status.project(situation, _url(observed, app, settings), now), now)
-    gone = releases.expired(record, decision.target, app.spec.release.revision_history_limit)
     return replace(
         reported,
         apply=_desired(observed, app, record, decision, gone),
-        delete=_unwanted(observed, app, gone),
-        requeue_after=_soonest(reported.requeue_after, _deadline(situation, app, now)),
+        create=decision.create,
+        delete=(*decision.delete, *_unwanted(observed, app, gone)),
+        requeue_after=_soonest(
+            reported.requeue_after,
+            _deadline(situation, app, now),
+            _until(decision.due, now),
+            _asked_again(decision, reported, now),
+        ),
     )
 
 
@@ -73,7 +78,8 @@ def after_refusals(plan: Plan, observed: Observed, refusals: Sequence[tuple[Obje
     if any(child.kind == "ControllerRevision" for child, _ in refusals):
         new = status.without_records(new, old)
     soon = _soonest(plan.requeue_after, _delay(problem, refused, now))
-    told = (*events.transitions(old, new), *actions.ignored(observed.app, now))
+    ignored = (event for event in plan.events if event.reason == Reason.ACTION_IGNORED)
+    told = (*events.transitions(old, new), *ignored)
     return replace(plan, status=old if new == old else new, events=told, requeue_after=soon)
 
 
@@ -97,7 +103,7 @@ def _situation(observed: Observed, app: AIApp, record: Ledger, decision: Decisio
     failing = None
     if target and target.number == record.running:
         pods = pod_findings.of_revision(observed.pods, target.number)
-        failing = findings.failing_by_now(app, deployment, pods, now)
+        failing = findings.failing_by_now(app, target, deployment, pods, now)
     return Situation(
         app=observed.app,
         record=record,
@@ -149,7 +155,8 @@ def _reported(situation: Situation, new: Manifest, now: datetime) -> Plan:
     judged = conditions.conditions_of(new)
     kind = conditions.SOURCES_RESOLVED if situation.problem == situation.source_problem else conditions.UP_TO_DATE
     again = _delay(situation.problem, judged[kind], now)
-    told = (*events.transitions(old, new), *actions.ignored(situation.app, now))
+    in_vain = situation.decision.ignored if situation.decision else ()
+    told = (*events.transitions(old, new), *actions.ignored(situation.app, now, in_vain))
     return Plan(status=old if new == old else new, events=told, requeue_after=again)
 
 
@@ -158,8 +165,30 @@ def _deadline(situation: Situation, app: AIApp, now: datetime) -> float | None:
     if situation.target is None or situation.settled:
         return None
     pods = pod_findings.of_revision(situation.pods, situation.target.number)
-    due = pod_findings.ready_due(pods, parse_duration(app.spec.release.progress_deadline))
+    ready = pod_findings.ready_due(pods, parse_duration(app.spec.release.progress_deadline))
+    ends = (ready, pod_findings.fetch_due(pods, situation.target))
+    return _until(min((end for end in ends if end and end > now), default=None), now)
+
+
+def _until(due: datetime | None, now: datetime) -> float | None:
     return (due - now).total_seconds() if due and due > now else None
+
+
+def _asked_again(decision: Decision, reported: Plan, now: datetime) -> float | None:
+    """Return seconds until a source that is not followed is asked again for something better than what is held."""
+    tried = decision.candidate is not None and decision.candidate.notes.attempts > 0
+    if not (decision.in_the_way or tried) or len(decision.follows) == len(Stream):
+        return None
+    waiting = Problem(Severity.WAITING, Reason.HELD, "")
+    judged = conditions.conditions_of(reported.status or {})
+    return _delay(waiting, judged[conditions.UP_TO_DATE], now)
+
+
+def _expired(app: AIApp, decision: Decision) -> tuple[Release, ...]:
+    """Return the releases that leave the record; those that something can still be made of are none of them."""
+    good = rollout.last_good(decision.record, decision.record.current)
+    used = (decision.target, decision.candidate, good, *decision.used)
+    return releases.expired(decision.record, used, app.spec.release.revision_history_limit)
 
 
 def _delay(problem: Problem | None, condition: Manifest, now: datetime) -> float | None:

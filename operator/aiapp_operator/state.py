@@ -68,10 +68,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedImage:
-    """`ref` is spec.image, with the tag that its policy chose; `digest` is that of the manifest or manifest list."""
+    """`ref` is spec.image, with the tag that its policy chose; `digest` is that of the manifest or manifest list.
+
+    passed_by: digests of newer ones that were passed by, as they are held.
+    """
 
     ref: str
     digest: str
+    passed_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class ResolvedModel:
 
     manifest_digest: of paths, sizes and ETags, to tell a file that was written again; empty: not known.
     identity: whom the store was asked as, so that pods ask as the same; None: no workload identity.
+    passed_by: content digests of newer ones that were passed by, as they are held.
     """
 
     version: str
@@ -96,6 +101,7 @@ class ResolvedModel:
     published: datetime
     manifest_digest: str = ""
     identity: Identity | None = None
+    passed_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,47 +3,36 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiapp_models.contract import ANNOTATION_REVISION, LABEL_REVISION
-from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.following import TAG, Version, image_policy, model_policy, nothing_matches, ranked
+from aiapp_operator import holds, ledger
 from aiapp_operator.notes import format_time
 from aiapp_operator.plan import plan
 from aiapp_operator.releases import Questions, unresolved
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
     Drift,
-    Identity,
     Manifest,
     ObjectId,
     Observed,
     Plan,
     Problem,
-    ResolvedImage,
-    ResolvedModel,
     Severity,
     Sources,
 )
 from stand_ins.gate_pods import gate_pod
+from stand_ins.listed import IDENTITY, NOON, Listed, digest
 
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+__all__ = ["IDENTITY", "NOON", "digest"]
+
 SETTINGS = Settings(fetch_image=f"contoso.azurecr.io/aiapp-serving@sha256:{'f' * 64}")
 MODEL_SOURCE: Manifest = {
     "azureBlob": {"account": "contosomodels", "container": "models", "path": "digits"},
     "credentials": {"secretRef": {"name": "contosomodels"}},
 }
-IDENTITY = Identity("01234567-89ab-cdef-0123-456789abcdef", "fedcba98-7654-3210-fedc-ba9876543210")
-"""Whom Microsoft Entra knows the app's ServiceAccount as."""
-
 NOTHING = Questions(ask_image=False, ask_model=False)
-
-
-def digest(of: str) -> str:
-    """Return a digest that is the same for the same text."""
-    return f"sha256:{sha256(of.encode()).hexdigest()}"
 
 
 def an_app(**spec: Any) -> Manifest:
@@ -52,8 +41,8 @@ def an_app(**spec: Any) -> Manifest:
         "image": "contoso.azurecr.io/digits:1.4.1",
         "modelVersion": "41",
         "modelSource": MODEL_SOURCE,
-        "release": {"bake": {"duration": "0s"}},
         **spec,
+        "release": {"bake": {"duration": "0s"}, **spec.get("release", {})},
     }
     return {
         "apiVersion": "aiapp.dev/v1alpha1",
@@ -113,8 +102,7 @@ class AppCluster:
     def let_pods_start(self) -> None:
         """Let the Deployment finish."""
         wanted = self.deployment["spec"]["replicas"]
-        gates = [pod for pod in self.pods if pod["metadata"]["labels"]["aiapp.dev/role"] == "gate"]
-        self.pods = [*gates, *(a_pod(self.running, number, ready=True) for number in range(wanted))]
+        self.pods = [*self._gates(), *(a_pod(self.running, number, ready=True) for number in range(wanted))]
         self.set_counts(replicas=wanted, updated=wanted, available=wanted)
         self.wait()
 
@@ -125,7 +113,7 @@ class AppCluster:
 
     def let_one_pod_start(self, **pod_status: Any) -> None:
         """Let the Deployment start one pod of its release beside those that are there."""
-        gates = [pod for pod in self.pods if pod["metadata"]["labels"]["aiapp.dev/role"] == "gate"]
+        gates = self._gates()
         others = [pod for pod in self.pods if pod not in gates and self._release_of(pod) != self.running]
         self.pods = [*gates, *others, a_pod(self.running, 0, **pod_status)]
         self.set_counts(replicas=len(others) + 1, updated=1, available=len(others))
@@ -134,6 +122,9 @@ class AppCluster:
     def _release_of(self, pod: Manifest) -> str:
         number: str = pod["metadata"]["labels"][LABEL_REVISION]
         return number
+
+    def _gates(self) -> list[Manifest]:
+        return [pod for pod in self.pods if pod["metadata"]["labels"].get("aiapp.dev/role") == "gate"]
 
     def set_counts(self, *, replicas: int, updated: int, available: int, **more: Any) -> None:
         """Set the Deployment's status, up to date with its spec."""
@@ -149,6 +140,7 @@ class AppCluster:
     def run(self) -> Plan:
         """Ask, plan, and do what was planned, until no gate that was begun has come to its end; return all of it."""
         whole = self.run_once()
+        asked = self.asked
         while self._let_gates_end():
             step = self.run_once()
             whole = replace(
@@ -158,6 +150,7 @@ class AppCluster:
                 delete=whole.delete + step.delete,
                 events=whole.events + step.events,
             )
+        self.asked = asked
         return whole
 
     def run_once(self) -> Plan:
@@ -169,7 +162,7 @@ class AppCluster:
         for gone in planned.delete:
             self.children.pop(gone, None)
             self.revisions.pop(gone.name, None)
-            self.pods = [pod for pod in self.pods if pod["metadata"]["ownerReferences"][0]["name"] != gone.name]
+            self.pods = [pod for pod in self.pods if _owner(pod) != gone.name]
         if planned.status is not None:
             self.app["status"] = deepcopy(planned.status)
         return planned
@@ -179,7 +172,7 @@ class AppCluster:
         ended = False
         for job in [manifest for child, manifest in self.children.items() if child.kind == "Job"]:
             name, number = job["metadata"]["name"], job["metadata"]["annotations"][ANNOTATION_REVISION]
-            if any(pod["metadata"]["ownerReferences"][0]["name"] == name for pod in self.pods):
+            if any(_owner(pod) == name for pod in self.pods):
                 continue
             record = next(each for each in self.ordered_revisions if str(each["revision"]) == number)
             inputs = record["data"]["inputs"]
@@ -191,6 +184,11 @@ class AppCluster:
         return ended
 
     @property
+    def _sources(self) -> Listed:
+        held = holds.digests(ledger.read(self.app, self.children, self.ordered_revisions))
+        return Listed(self.tags, self.versions, self.contents, self.missing, held)
+
+    @property
     def observed(self) -> Observed:
         """Return what the shell would hand to the plan, with answers to the questions of `asked`."""
         return Observed(
@@ -200,8 +198,8 @@ class AppCluster:
             revisions=self.ordered_revisions,
             occupied=self.occupied,
             sources=Sources(
-                image=self._image() if self.asked.ask_image else None,
-                model=self._model() if self.asked.ask_model else None,
+                image=self._sources.image(self.app) if self.asked.ask_image else None,
+                model=self._sources.model(self.app) if self.asked.ask_model else None,
             ),
             drifts=self.drifts,
         )
@@ -215,6 +213,8 @@ class AppCluster:
             desired["metadata"]["creationTimestamp"] = created or format_time(self.now)
             self.revisions[child.name] = desired
             return
+        if child.kind == "Job":
+            desired["metadata"] |= {"uid": child.name, "creationTimestamp": format_time(self.now)}
         live = self.children.get(child, {"metadata": {"generation": 0}})
         changed = live.get("spec") != desired.get("spec")
         desired["metadata"]["generation"] = live["metadata"]["generation"] + changed
@@ -242,31 +242,9 @@ class AppCluster:
         """Return the records, oldest first."""
         return tuple(sorted(deepcopy(list(self.revisions.values())), key=lambda revision: int(revision["revision"])))
 
-    def _image(self) -> ResolvedImage | Problem:
-        ref = self.app["spec"]["image"]
-        policy = image_policy(AIApp.parse(self.app))
-        if policy and policy.type != TAG:
-            newest = ranked([Version(tag) for tag in self.tags], policy)
-            if not newest:
-                return self.missing.get("image") or nothing_matches(ref, self.tags, policy)
-            ref = f"{ref}:{newest[0].name}"
-        return self.missing.get("image") or ResolvedImage(ref, digest(self.contents.get(ref, ref)))
 
-    def _model(self) -> ResolvedModel | Problem:
-        version, published = self.app["spec"].get("modelVersion"), NOON - timedelta(days=1)
-        if policy := model_policy(AIApp.parse(self.app)):
-            newest = ranked([Version(name, time) for name, time in self.versions.items()], policy)
-            if not newest:
-                return self.missing.get("model") or nothing_matches("contosomodels/models", self.versions, policy)
-            version, published = newest[0].name, self.versions[newest[0].name]
-        content = digest(self.contents.get(version, f"model {version}"))
-        answer = ResolvedModel(version, content, 18_764, published)
-        source = self.app["spec"]["modelSource"]
-        if "persistentVolumeClaim" in source:  # nobody but a pod can look into a volume
-            answer = ResolvedModel(version, "", 0, datetime.fromtimestamp(0, UTC))
-        elif "workloadIdentity" in source.get("credentials", {"workloadIdentity": {}}):
-            answer = replace(answer, identity=IDENTITY)
-        return self.missing.get("model") or answer
+def _owner(pod: Manifest) -> str:
+    return next((str(owner["name"]) for owner in pod["metadata"].get("ownerReferences", ())), "")
 
 
 def a_pod(revision: str, number: int, *, ready: bool = False, **status: Any) -> Manifest:

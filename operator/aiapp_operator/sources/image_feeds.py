@@ -130,12 +130,16 @@ class TagsPoller:
     ) -> ResolvedImage | Refusal | None:
         """Return the newest image that is not held; where all are, the newest. `found` is what this poll knows."""
         tags = self._orders[follow.policy]
+        passed: list[str] = []
         for tag in tags[: follow.looks]:
             if tag not in found:
                 found[tag] = await self._image(tag, known=not follow.again)
             image = found[tag]
-            if isinstance(image, Refusal) or image.digest not in follow.held:
+            if isinstance(image, Refusal):
                 return image
+            if image.digest not in follow.held:
+                return replace(image, passed_by=tuple(passed))
+            passed.append(image.digest)
         return found[tags[0]] if tags else None
 
     async def _image(self, tag: str, *, known: bool) -> ResolvedImage | Refusal:

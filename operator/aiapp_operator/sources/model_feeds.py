@@ -128,15 +128,17 @@ class FolderPoller:
         self, follow: Follow, store: ModelStore, found: dict[Version, ResolvedModel | Refusal], deadline: float
     ) -> ResolvedModel | Problem | Refusal:
         """Return the newest model that is not held; where all are, the newest. `found` is what this poll knows."""
-        newest: ResolvedModel | None = None
+        passed: list[ResolvedModel] = []
         for version in islice(self._folder.newest(store, follow.policy, deadline), follow.looks):
             if version not in found:
                 found[version] = self._model(store, version, known=not follow.again)
             model = found[version]
-            if isinstance(model, Refusal) or model.digest not in follow.held:
+            if isinstance(model, Refusal):
                 return model
-            newest = newest or model
-        return newest or self._folder.nothing(store.locate(""), follow.policy)
+            if model.digest not in follow.held:
+                return replace(model, passed_by=tuple(newer.digest for newer in passed))
+            passed.append(model)
+        return passed[0] if passed else self._folder.nothing(store.locate(""), follow.policy)
 
     def _model(self, store: ModelStore, version: Version, *, known: bool) -> ResolvedModel | Refusal:
         if known and version in self._models:

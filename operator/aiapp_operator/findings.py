@@ -13,10 +13,18 @@ from aiapp_operator.children import expected
 from aiapp_operator.children.containers import resources
 from aiapp_operator.container_states import excerpt
 from aiapp_operator.errors import Reason as SourceReason
+from aiapp_operator.ledger import Release
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, ObjectId, Observed, Problem, Severity, Sources
 
-TIME: Final = frozenset({Reason.NO_CAPACITY.value, Reason.PODS_REFUSED.value, SourceReason.QUOTA_EXCEEDED.value})
+TIME: Final = frozenset(
+    {
+        Reason.NO_CAPACITY.value,
+        Reason.PODS_REFUSED.value,
+        Reason.FETCH_SLOW.value,
+        SourceReason.QUOTA_EXCEEDED.value,
+    }
+)
 """Reasons of a release that only waits: its sources have nothing to do with it."""
 
 
@@ -93,13 +101,15 @@ def failing_release(deployment: Manifest, pods: Sequence[Manifest]) -> Problem |
     return pod_findings.cause(pods) or pods_refused(deployment) or (rollout_stuck(pods) if stuck else None)
 
 
-def failing_by_now(app: AIApp, deployment: Manifest, pods: Sequence[Manifest], now: datetime) -> Problem | None:
+def failing_by_now(
+    app: AIApp, release: Release, deployment: Manifest, pods: Sequence[Manifest], now: datetime
+) -> Problem | None:
     """Return the same; an app that runs and is not ready has the whole deadline, counted from its start."""
     deadline = parse_duration(app.spec.release.progress_deadline)
     problem = failing_release(deployment, pods)
     starting = pod_findings.ready_due(pods, deadline) is not None
     if problem is None or (problem.reason == Reason.ROLLOUT_STUCK and starting):
-        return pod_findings.never_ready(pods, now, deadline)
+        return pod_findings.never_ready(pods, now, deadline) or pod_findings.fetch_slow(pods, release, now)
     return problem
 
 

@@ -12,7 +12,6 @@ from aiapp_models import contract
 from aiapp_operator import gate_report, pod_findings
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.children.fetch import fetch_allowance
 from aiapp_operator.container_findings import crash, never_starts
 from aiapp_operator.container_states import Container, conditions, containers, excerpt, last_line, time_of, way_out
 from aiapp_operator.ledger import Release, controller
@@ -49,7 +48,6 @@ class _Try:
     """One pod of a gate; a container is None until the kubelet tells of it."""
 
     pod: Manifest
-    fetch: Container | None
     serving: Container | None
     gate: Container | None
 
@@ -106,7 +104,7 @@ def _verdict(app: AIApp, tried: _Try) -> Gate | None:
 
 
 def _under_way(app: AIApp, release: Release, tried: _Try, now: datetime) -> Gate:
-    gate, fetch, model = tried.gate, tried.fetch, release.inputs.model
+    gate, fetching = tried.gate, pod_findings.fetch_due([tried.pod], release)
     problem = pod_findings.hindrance(tried.pod)
     if gate and gate.started:
         due = gate.started + _timeout(app) + LATENESS
@@ -114,10 +112,9 @@ def _under_way(app: AIApp, release: Release, tried: _Try, now: datetime) -> Gate
             return Gate(None, started=True, due=due)
         if not pod_findings.node_lost(tried.pod):
             return Gate(GateResult.FAILED, _never_ready(app, tried), started=True)
-    elif fetch and fetch.started and model:
-        due = fetch.started + fetch_allowance(model.size_bytes)
-        slow = pod_findings.fetch_slow([tried.pod], now, model.size_bytes)
-        return Gate(None, problem or slow, due=None if slow else due)
+    elif fetching:
+        slow = pod_findings.fetch_slow([tried.pod], release, now)
+        return Gate(None, problem or slow, due=None if slow else fetching)
     return Gate(None, problem, started=tried.app_started and problem is None)
 
 
@@ -135,10 +132,12 @@ def _own_end(tried: _Try, serving: Container) -> Manifest:
     """
     if serving.last:
         return serving.last
+    if tried.end_reason or pod_findings.disrupted(tried.pod):
+        return {}
     if tried.gate and tried.gate.ended:
         app_end, gate_end = time_of(serving.ended.get("finishedAt")), time_of(tried.gate.ended.get("finishedAt"))
         return serving.ended if app_end and gate_end and app_end < gate_end else {}
-    return {} if tried.end_reason or pod_findings.disrupted(tried.pod) else serving.ended
+    return serving.ended
 
 
 def _inconclusive(tried: _Try) -> Problem:
@@ -225,7 +224,6 @@ def _read(pod: Manifest) -> _Try:
     found = {container.name: container for container in containers(pod)}
     return _Try(
         pod=pod,
-        fetch=found.get(contract.FETCH_CONTAINER),
         serving=found.get(contract.APP_CONTAINER),
         gate=found.get(contract.GATE_CONTAINER),
     )

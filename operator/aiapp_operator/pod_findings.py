@@ -12,7 +12,7 @@ from aiapp_models import contract
 from aiapp_operator.children.fetch import fetch_allowance
 from aiapp_operator.container_findings import CHECKS, START_FAILURES, crash, never_starts
 from aiapp_operator.container_states import Container, conditions, containers, excerpt, time_of
-from aiapp_operator.ledger import controller
+from aiapp_operator.ledger import Release, controller
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, Severity
 
@@ -76,15 +76,10 @@ def faults(pods: Sequence[Manifest]) -> Problem | None:
     return next((problem for problem in found if problem), None)
 
 
-def fetch_slow(pods: Sequence[Manifest], now: datetime, size_bytes: int) -> Problem | None:
-    """Return the pod whose model takes longer to arrive than its size explains; it goes on, and is no failure.
-
-    size_bytes: of the model; 0: nobody knows.
-    """
-    allowance = fetch_allowance(size_bytes)
-    for container in (each for pod in pods for each in _containers(pod)):
-        started = container.started
-        if container.name == contract.FETCH_CONTAINER and started and now >= started + allowance:
+def fetch_slow(pods: Sequence[Manifest], release: Release, now: datetime) -> Problem | None:
+    """Return the pod whose model takes longer to arrive than its size explains; it goes on, and is no failure."""
+    for container, started, allowance in _allowed(pods, release):
+        if now >= started + allowance:
             return Problem(
                 Severity.WAITING,
                 Reason.FETCH_SLOW,
@@ -93,6 +88,11 @@ def fetch_slow(pods: Sequence[Manifest], now: datetime, size_bytes: int) -> Prob
                 f"`kubectl logs {container.pod} -c {container.name}` shows how far it is",
             )
     return None
+
+
+def fetch_due(pods: Sequence[Manifest], release: Release) -> datetime | None:
+    """Return when the first of these pods will have been fetching the release's model for too long."""
+    return min((started + allowance for _, started, allowance in _allowed(pods, release)), default=None)
 
 
 def disrupted(pod: Manifest) -> bool:
@@ -173,6 +173,14 @@ def _not_ready(pods: Sequence[Manifest]) -> Iterator[tuple[Container, datetime]]
         for container in _containers(pod):
             if _is_app(container) and container.started and not container.ready:
                 yield container, max(container.started, lost or container.started)
+
+
+def _allowed(pods: Sequence[Manifest], release: Release) -> Iterator[tuple[Container, datetime, timedelta]]:
+    """Yield the containers that fetch now, since when, and how long they may take."""
+    model = release.inputs.model
+    for container in (each for pod in pods for each in _containers(pod)):
+        if model and container.name == contract.FETCH_CONTAINER and container.started:
+            yield container, container.started, fetch_allowance(model.size_bytes)
 
 
 def _is_app(container: Container) -> bool:

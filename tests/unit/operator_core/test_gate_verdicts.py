@@ -207,6 +207,12 @@ class TestItSaysNothing:
                 id="fetch had taken the time of the cases",
             ),
             pytest.param(
+                gate_status(app=over(137, end=DURING), gate=over(137), phase="Failed", reason="Evicted"),
+                "GateInconclusive",
+                "Evicted: the kubelet gives no cause",
+                id="the kubelet ended all at once, the app first",
+            ),
+            pytest.param(
                 {"phase": "Failed", "reason": "OutOfcpu", "message": "Node didn't have enough resource: cpu"},
                 "GateInconclusive",
                 "OutOfcpu: Node didn't have enough resource: cpu",

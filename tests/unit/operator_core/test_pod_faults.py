@@ -1,13 +1,16 @@
 """What a release is to blame for, and what only keeps it waiting."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from aiapp_operator import pod_findings
+from aiapp_operator.ledger import Release
 from aiapp_operator.state import Severity
 from stand_ins.app_cluster import NOON, a_pod
+from stand_ins.gates import MODEL, a_release, an_app
 from stand_ins.pod_status import ended, running, unschedulable, waiting
 
 
@@ -82,16 +85,23 @@ class TestTheReleaseItself:
         assert pod_findings.faults([pod]) is None
 
 
+def sized(size_bytes: int) -> Release:
+    return a_release(an_app(), model=replace(MODEL, size_bytes=size_bytes))
+
+
 class TestFetch:
     def test_that_takes_longer_than_its_size_explains_is_named_and_goes_on(self) -> None:
         pods = [a_pod("2", 0, **running("2026-11-23T11:49:00Z", container="fetch"))]
         size = 600 * 1024 * 1024  # ten minutes, and one at 10 MiB/s
-        problem = pod_findings.fetch_slow(pods, NOON, size)
+        release = sized(size)
+        problem = pod_findings.fetch_slow(pods, release, NOON)
         assert problem is not None
         assert (problem.severity, problem.reason) == (Severity.WAITING, "FetchSlow")
         assert "has been fetching the model since 2026-11-23T11:49:00Z, longer than 0:11:00" in problem.message
-        assert pod_findings.fetch_slow(pods, NOON - timedelta(seconds=1), size) is None
+        assert pod_findings.fetch_slow(pods, release, NOON - timedelta(seconds=1)) is None
+        assert pod_findings.fetch_due(pods, release) == NOON
 
     def test_that_is_done_was_not_slow(self) -> None:
         pods = [a_pod("2", 0, **running("2026-11-23T10:00:00Z"))]
-        assert pod_findings.fetch_slow(pods, NOON, 1) is None
+        assert pod_findings.fetch_slow(pods, sized(1), NOON) is None
+        assert pod_findings.fetch_due(pods, sized(1)) is None

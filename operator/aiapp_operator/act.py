@@ -2,14 +2,17 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
+from aiapp_models.contract import ANNOTATION_REVISION
 from aiapp_operator import drift
 from aiapp_operator.errors import ConflictError, NotFoundError, OperatorError, Reason, WaitingError
 from aiapp_operator.kube import FIELD_MANAGER, RESOURCES, Kube
 from aiapp_operator.ledger import controller_uid
 from aiapp_operator.metrics import WRITES
+from aiapp_operator.notes import HOLDS, OLD_HOLDS
 from aiapp_operator.observe import key_of
 from aiapp_operator.patience import Patience
 from aiapp_operator.state import Event, Key, Manifest, ObjectId, Observed, Plan, Problem, Severity
@@ -19,6 +22,21 @@ logger = logging.getLogger(__name__)
 
 RECORD_KIND: Final = "ControllerRevision"
 SAME_EVENT_SECONDS: Final = 600
+
+
+class Done(NamedTuple):
+    """What came of a plan.
+
+    other_holds: holds were put on record, or ended, by this run; its feeds chose without knowing.
+    """
+
+    refusals: list[tuple[ObjectId, Problem]]
+    other_holds: bool = False
+
+    @property
+    def forgotten(self) -> bool:
+        """Tell whether something that happened to a release is not on record."""
+        return any(child.kind == RECORD_KIND for child, _ in self.refusals)
 
 
 class Actor:
@@ -36,27 +54,26 @@ class Actor:
         """Forget an app that is gone."""
         self._settled.pop(key, None)
 
-    async def carry_out(self, plan: Plan, observed: Observed, now: datetime) -> list[tuple[ObjectId, Problem]]:
-        """Apply in order, create and delete; return what was refused.
+    async def carry_out(self, plan: Plan, observed: Observed, now: datetime) -> Done:
+        """Apply in order, create and delete.
 
-        What follows a new record that is refused is left undone: nothing runs a release that nobody remembers.
+        What follows a new record that is refused is left undone: nothing runs a release that nobody remembers. After
+        a known one that is refused, things are repaired only: a verdict or a hold that is not on record may not be
+        acted on, as the next run knows nothing of it.
         """
         records = {ObjectId(RECORD_KIND, record["metadata"]["name"]): record for record in observed.revisions}
         live = {**observed.children, **records}
-        refusals: list[tuple[ObjectId, Problem]] = []
-        for desired in plan.apply:
-            child = _id(desired)
-            if problem := await self._apply(key_of(observed.app), desired, live.get(child), now):
-                refusals.append((child, problem))
-                if child.kind == RECORD_KIND and child not in live:
-                    return refusals
+        done = await self._apply_all(key_of(observed.app), plan.apply, live, now)
+        if done.forgotten:
+            return done
+        refusals = list(done.refusals)
         for desired in plan.create:
             problem = await self._create(observed.app, desired, now)
             refusals += [(_id(desired), problem)] if problem else []
         for child in plan.delete:
             problem = await self._delete(key_of(observed.app), live[child]) if child in live else None
             refusals += [(child, problem)] if problem else []
-        return refusals
+        return done._replace(refusals=refusals)
 
     async def write_status(self, app: Manifest, status: Manifest | None) -> Manifest:
         """Write the status where it differs; return the app as it is then.
@@ -85,7 +102,27 @@ class Actor:
             except OperatorError as error:
                 logger.warning("%s/%s: the Event %s was not posted: %s", *key_of(app), event.reason, error)
 
-    async def _apply(self, key: Key, desired: Manifest, live: Manifest | None, now: datetime) -> Problem | None:
+    async def _apply_all(
+        self, key: Key, wanted: Sequence[Manifest], live: Mapping[ObjectId, Manifest], now: datetime
+    ) -> Done:
+        done = Done([])
+        for desired in wanted:
+            child, before = _id(desired), live.get(_id(desired))
+            if done.forgotten and _moves(desired, before):
+                continue
+            applied = await self._apply(key, desired, before, now)
+            if isinstance(applied, Problem):
+                done.refusals.append((child, applied))
+                if child.kind == RECORD_KIND and before is None:
+                    break
+            elif applied and child.kind == RECORD_KIND and _holds(applied) != _holds(before):
+                done = done._replace(other_holds=True)
+        return done
+
+    async def _apply(
+        self, key: Key, desired: Manifest, live: Manifest | None, now: datetime
+    ) -> Manifest | Problem | None:
+        """Return what the API server made of it, or why it refused; None: it stands already."""
         child, digest = _id(desired), drift.applied_hash(desired)
         wanted, settled = drift.with_hash(desired), self._settled.setdefault(key, {})
         if live and (drift.stands(wanted, live) or settled.get(child) == (digest, _version(live))):
@@ -104,7 +141,7 @@ class Actor:
             self._view.record(answer)
         unchanged = live is not None and _version(live) == _version(answer)
         self._wrote(key, child, "unchanged" if unchanged else "changed" if live else "created")
-        return None
+        return answer
 
     async def _create(self, app: Manifest, desired: Manifest, now: datetime) -> Problem | None:
         key, child, digest = key_of(app), _id(desired), drift.applied_hash(desired)
@@ -184,6 +221,21 @@ def event_manifest(app: Manifest, event: Event, now: datetime) -> Manifest:
         "count": 1,
         "source": {"component": FIELD_MANAGER},
     }
+
+
+def _moves(desired: Manifest, live: Manifest | None) -> bool:
+    """Tell whether an apply would put another release on the Deployment."""
+    revisions = [_annotations(manifest).get(ANNOTATION_REVISION) for manifest in (desired, live or {})]
+    return desired["kind"] == "Deployment" and revisions[0] != revisions[1]
+
+
+def _holds(record: Manifest | None) -> tuple[str | None, str | None]:
+    annotations = _annotations(record or {})
+    return annotations.get(HOLDS), annotations.get(OLD_HOLDS)
+
+
+def _annotations(manifest: Manifest) -> Manifest:
+    return manifest.get("metadata", {}).get("annotations") or {}
 
 
 def _id(manifest: Manifest) -> ObjectId:

@@ -66,14 +66,16 @@ class Reconciler:
             observed = await self._observer.ask(observed, pending)
         now = self._clock()
         plan = planning.plan(observed, self._settings, now)
-        refusals = await self._actor.carry_out(plan, observed, now)
-        if refusals:
-            plan = planning.after_refusals(plan, observed, refusals, now)
+        done = await self._actor.carry_out(plan, observed, now)
+        if done.refusals:
+            plan = planning.after_refusals(plan, observed, done.refusals, now)
         await self._actor.report(observed.app, plan.events, now)
         await self._actor.write_status(observed.app, plan.status)
         self._patience.keep_until(key, now + timedelta(seconds=plan.requeue_after or KEEP_SECONDS))
-        _raise_transient(refusals)
-        return _soonest(plan.requeue_after, self._patience.next_due(key, now))
+        _raise_transient(done.refusals)
+        # Nothing that is watched tells of a record: feeds would choose by the holds of before until something else did.
+        again = 0.0 if done.other_holds else None
+        return _soonest(plan.requeue_after, self._patience.next_due(key, now), again)
 
     async def _acknowledge(self, observed: Observed) -> Observed:
         """Show at once that a new generation was seen, as sources may take their time."""

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from aiapp_operator.ledger import Inputs
 from aiapp_operator.notes import REQUESTED_BY
 from aiapp_operator.state import Manifest, Part, Stream
 
@@ -29,11 +28,7 @@ SCALING: Final = frozenset({"f:replicas", "f:autoscaling"})
 """Fields of spec.serving that make no release."""
 
 
-def requested_by(
-    app: Manifest,
-    followed: Collection[Stream],
-    changed: Collection[Part] = (Part.IMAGE, Part.MODEL, Part.CONFIG),
-) -> str:
+def requested_by(app: Manifest, followed: Collection[Stream], changed: Collection[Part]) -> str:
     """Return who asked for what changed, such as `argocd-controller (jane@contoso.com), the store`; empty: unknown."""
     clients = _entries(app["metadata"])
     named: dict[str, None] = {}
@@ -43,16 +38,6 @@ def requested_by(
         elif part in FIELDS and (entry := _writer(clients, FIELDS[part])):
             named[_with_person(entry, clients, app["metadata"])] = None
     return ", ".join(filter(None, named))
-
-
-def changes(before: Inputs | None, after: Inputs) -> frozenset[Part]:
-    """Return the parts in which a release differs from the one that it goes on from."""
-    parts = {
-        Part.IMAGE: before is None or before.image.digest != after.image.digest,
-        Part.MODEL: _model(before) != _model(after),
-        Part.CONFIG: before is None or before.config_hash != after.config_hash,
-    }
-    return frozenset(part for part, differs in parts.items() if differs)
 
 
 def condensed(entries: Any) -> list[Manifest]:
@@ -121,7 +106,3 @@ def _line(text: Any) -> str:
 
 def _map(value: Any) -> Manifest:
     return value if isinstance(value, dict) else {}
-
-
-def _model(inputs: Inputs | None) -> tuple[str, str] | None:
-    return (inputs.model.digest, inputs.model.version) if inputs and inputs.model else None

@@ -1,18 +1,15 @@
 """Who is named for a release: the client that wrote what changed, a person only where an annotation says it then."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from aiapp_operator.ledger import Inputs
 from aiapp_operator.notes import REQUESTED_BY
-from aiapp_operator.requesters import LONGEST, changes, condensed, requested_by
-from aiapp_operator.state import Manifest, Part, ResolvedImage, ResolvedModel, Stream
+from aiapp_operator.requesters import LONGEST, condensed, requested_by
+from aiapp_operator.state import Manifest, Part, Stream
 
 NOON = "2026-11-23T12:00:00Z"
 JANE = "jane@contoso.com"
-TIME = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def entry(manager: str, *fields: str, time: str = NOON, person: bool = False, **more: Any) -> Manifest:
@@ -145,15 +142,3 @@ def test_what_is_kept_of_the_fields_says_the_same_and_is_little() -> None:
         }
     ]
     assert condensed(kept) == kept
-
-
-def test_releases_differ_by_their_bytes_and_config() -> None:
-    image = ResolvedImage("contoso.azurecr.io/digits:1", "sha256:1")
-    model = ResolvedModel("42", "sha256:4", 1, TIME)
-    old = Inputs(image, model, {"imageRepository": "contoso.azurecr.io/digits"})
-    assert changes(None, old) == {Part.IMAGE, Part.MODEL, Part.CONFIG}
-    assert changes(old, Inputs(ResolvedImage("contoso.azurecr.io/digits:2", "sha256:1"), model, old.config)) == set()
-    assert changes(old, Inputs(ResolvedImage(image.ref, "sha256:2"), model, old.config)) == {Part.IMAGE}
-    assert changes(old, Inputs(image, ResolvedModel("43", "sha256:4", 1, TIME), old.config)) == {Part.MODEL}
-    assert changes(old, Inputs(image, None, old.config)) == {Part.MODEL}
-    assert changes(old, Inputs(image, model, {})) == {Part.CONFIG}

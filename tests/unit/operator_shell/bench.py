@@ -14,9 +14,11 @@ from aiapp_operator.state import Key, Manifest, Problem, ResolvedImage, Resolved
 from aiapp_operator.view import View
 from unit.operator_shell.followed import Followed
 from unit.operator_shell.memory_api import MemoryApi
+from unit.operator_shell.memory_gates import let_gates_end
 
 KEY = Key("vision", "digits")
 IMAGE = "contoso.azurecr.io/digits:1"
+NO_BAKE: Manifest = {"bake": {"duration": "0s"}}
 LIST_RECORDS = ("GET", "/apis/apps/v1/namespaces/vision/controllerrevisions")
 
 
@@ -40,11 +42,16 @@ class ScriptedSources(Sources):
 
 
 class Bench:
-    """`run` shows the view everything that is in the cluster and reconciles once."""
+    """`run` shows the view everything that is in the cluster and reconciles once.
+
+    gates: what all gates say; empty: they do not end.
+    """
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+        self.gates = "Passed"
         self.api, self.view = MemoryApi(), View()
+        self.api.clock = lambda: self.now
         self.sources, patience = ScriptedSources(self.api), Patience()
         self.followed = Followed(self.api)
         self.observer = Observer(self.view, self.api, self.sources, self.followed.streams, patience)
@@ -58,17 +65,25 @@ class Bench:
         )
 
     def app(self, **spec: Any) -> Manifest:
-        """Create or edit the AIApp."""
+        """Create or edit the AIApp, which bakes nothing."""
         new: Manifest = {"metadata": {"generation": 0, "uid": "app-1"}}
         old = self.api.of("AIApp") if self.api.has("AIApp") else new
         metadata = {**old["metadata"], "namespace": KEY.namespace, "name": KEY.name}
         metadata["generation"] = old["metadata"]["generation"] + 1
         manifest = {**old, "apiVersion": "aiapp.dev/v1alpha1", "kind": "AIApp", "metadata": metadata}
-        return self.api.put({**manifest, "spec": {"image": IMAGE, **spec}})
+        return self.api.put({**manifest, "spec": {"image": IMAGE, "release": NO_BAKE, **spec}})
+
+    @property
+    def record(self) -> Manifest:
+        """Return the only ControllerRevision."""
+        (record,) = self.api.all_of("ControllerRevision")
+        return record
 
     async def run(self, *, after: float = 0) -> float | None:
         """Reconcile once, `after` seconds from now; forget the requests that were sent before."""
         self.now += timedelta(seconds=after)
+        if self.gates:
+            let_gates_end(self.api, self.view, self.now, self.gates)
         self.api.requests.clear()
         self.api.show(self.view)
         return await self.reconciler.reconcile(KEY)

@@ -16,6 +16,7 @@ from aiapp_operator.workqueue import WorkQueue
 from unit.operator_shell import virtual_time
 from unit.operator_shell.followed import SETTINGS, Followed, digest
 from unit.operator_shell.memory_api import MemoryApi
+from unit.operator_shell.memory_gates import let_gates_end
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = Key("vision", "digits")
@@ -26,11 +27,13 @@ FOLLOWING: Manifest = {
     "imagePolicy": {"type": "SemVer"},
     "imagePullSecrets": [{"name": "acr"}],
     "modelSource": {"azureBlob": MODELS, "credentials": {"secretRef": {"name": "models"}}},
+    "release": {"bake": {"duration": "0s"}},
 }
 BY_IDENTITY: Manifest = {
     "image": f"{REPOSITORY}:1.0.0",
     "imagePolicy": {"type": "Tag"},
     "modelSource": {"azureBlob": MODELS, "credentials": {"workloadIdentity": {"clientID": "c", "tenantID": "t"}}},
+    "release": {"bake": {"duration": "0s"}},
 }
 COUNTS = ("replicas", "updatedReplicas", "availableReplicas")
 PULL_SECRET = "eyJhdXRocyI6IHsiY29udG9zby5henVyZWNyLmlvIjogeyJ1c2VybmFtZSI6ICJ1IiwgInBhc3N3b3JkIjogInAifX19"
@@ -41,7 +44,9 @@ class World:
 
     def __init__(self) -> None:
         self.stuck = False  # no new pod becomes ready
+        self.gates = "Passed"
         self.api, self.view, patience = MemoryApi(), View(), Patience()
+        self.api.clock = self.now
         self.followed = Followed(self.api, self.wake)
         self.registry, self.folder = self.followed.registry, self.followed.folder
         self.registry.tags_of[REPOSITORY] = {"1.0.0": digest("1.0.0")}
@@ -77,6 +82,7 @@ class World:
     async def pass_time(self, seconds: int) -> None:
         for _ in range(seconds):
             await asyncio.sleep(1)
+            let_gates_end(self.api, self.view, self.now(), self.gates)
             self.roll_out()
             self.show()
 

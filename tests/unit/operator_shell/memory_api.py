@@ -4,11 +4,13 @@ Apply merges maps, replaces lists and keeps the version of what it does not chan
 stay, and nothing is defaulted or validated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 from aiapp_operator.kube import RESOURCES, Kube, refusal
+from aiapp_operator.notes import format_time
 from aiapp_operator.state import Key, Manifest
 from aiapp_operator.view import View
 
@@ -23,6 +25,7 @@ class MemoryApi(Kube):
         self.requests: list[tuple[str, str]] = []
         self.refuses: dict[tuple[str, str], tuple[int, str]] = {}
         self.mutate: dict[str, Any] = {}  # what a webhook would merge into everything that is applied
+        self.clock: Callable[[], datetime] = lambda: datetime(2026, 11, 23, 12, tzinfo=UTC)
         self._version = 100
 
     @property
@@ -92,7 +95,7 @@ class MemoryApi(Kube):
         kind, name = body["kind"], body["metadata"]["name"]
         if path in self.objects:
             raise refusal(409, {"message": f'{RESOURCES[kind].plural} "{name}" already exists'}, path)
-        body["metadata"] |= {"uid": f"uid-{self._version}", "generation": 1}
+        body["metadata"] |= self._new()
         return self._store(path, body)
 
     def _replace_status(self, path: str, live: Manifest, body: Manifest) -> Manifest:
@@ -105,10 +108,14 @@ class MemoryApi(Kube):
         if merged == live:
             return merged
         if live is None:
-            merged["metadata"] |= {"uid": f"uid-{self._version}", "generation": 1}
+            merged["metadata"] |= self._new()
         elif merged.get("spec") != live.get("spec"):
             merged["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
         return self._store(path, merged)
+
+    def _new(self) -> Manifest:
+        """Return what the API server adds to the metadata of a new object."""
+        return {"uid": f"uid-{self._version}", "generation": 1, "creationTimestamp": format_time(self.clock())}
 
     def _store(self, path: str, manifest: Manifest) -> Manifest:
         self._version += 1

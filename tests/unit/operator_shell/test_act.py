@@ -1,5 +1,7 @@
 """What is made once and never changed, such as the Job of a gate: created, found again, refused, deleted."""
 
+import pytest
+
 from aiapp_operator.act import Actor
 from aiapp_operator.kube import RESOURCES
 from aiapp_operator.patience import Patience
@@ -24,6 +26,12 @@ def record() -> Manifest:
     return {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "revision": 1}
 
 
+def deployment(revision: str) -> Manifest:
+    labels, annotations = {"app.kubernetes.io/instance": KEY.name}, {"aiapp.dev/revision": revision}
+    metadata = {"namespace": KEY.namespace, "name": KEY.name, "labels": labels, "annotations": annotations}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": 2}}
+
+
 def service() -> Manifest:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": KEY.namespace, "name": KEY.name}}
 
@@ -37,10 +45,10 @@ class Acting:
         self.actor = Actor(self.view, self.api, self.patience)
         self.app = self.bench.app()
 
-    async def act(self, plan: Plan) -> list[tuple[ObjectId, Problem]]:
+    async def act(self, plan: Plan, revisions: tuple[Manifest, ...] = ()) -> list[tuple[ObjectId, Problem]]:
         self.api.requests.clear()
-        observed = Observed(self.app, self.view.children(KEY), (), ())
-        return await self.actor.carry_out(plan, observed, self.bench.now)
+        observed = Observed(self.app, self.view.children(KEY), (), revisions)
+        return (await self.actor.carry_out(plan, observed, self.bench.now)).refusals
 
 
 async def test_a_job_is_created_once_though_no_watch_has_shown_it_yet() -> None:
@@ -97,6 +105,26 @@ async def test_a_release_that_is_not_on_record_gets_no_gate() -> None:
     refusals = await acting.act(Plan(apply=(record(), service()), create=(job(),)))
     assert [child.kind for child, _ in refusals] == ["ControllerRevision"]
     assert acting.api.writes == [("PATCH", RECORD)]
+
+
+@pytest.mark.parametrize(("revision", "written"), [("1", ["PATCH"]), ("2", [])])
+async def test_what_could_not_be_put_on_record_is_not_acted_on_and_repair_goes_on(
+    revision: str, written: list[str]
+) -> None:
+    acting = Acting()
+    acting.api.put(record())
+    acting.api.put({**job(), "metadata": {**job()["metadata"], "name": "digits-gate-1-1"}})
+    acting.api.put(deployment("1"))
+    acting.api.show(acting.view)
+    acting.api.refuses["PATCH", RECORD] = (500, "etcd is away")
+    noted, edited = record(), deployment(revision)
+    noted["metadata"]["annotations"] = {"aiapp.dev/undone-time": "2026-11-23T12:00:00Z"}
+    edited["spec"] = {"replicas": 3}
+    plan = Plan(apply=(noted, edited), create=(job(),), delete=(ObjectId("Job", "digits-gate-1-1"),))
+    refusals = await acting.act(plan, revisions=(acting.api.of("ControllerRevision", "digits-1"),))
+    assert [child.kind for child, _ in refusals] == ["ControllerRevision"]
+    rest = [method for method, path in acting.api.writes if path != RECORD]
+    assert rest == written
 
 
 async def test_records_come_first_and_what_goes_goes_last() -> None:

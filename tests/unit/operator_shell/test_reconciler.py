@@ -4,8 +4,9 @@ import pytest
 
 from aiapp_operator.errors import ConflictError, TransientError
 from aiapp_operator.kube import RESOURCES
-from unit.operator_shell.bench import KEY, LIST_RECORDS, Bench, waiting
+from unit.operator_shell.bench import KEY, LIST_RECORDS, NO_BAKE, Bench, waiting
 
+JOBS = RESOURCES["Job"].path(KEY.namespace)
 DEPLOYMENT = RESOURCES["Deployment"].path(*KEY)
 STATUS = RESOURCES["AIApp"].path(*KEY, "status")
 
@@ -20,20 +21,71 @@ async def settled() -> Bench:
     return bench
 
 
-async def test_a_new_app_gets_its_children_and_a_record_before_the_deployment() -> None:
+async def test_a_new_app_gets_a_record_then_a_gate_then_its_deployment() -> None:
     bench = Bench()
     bench.app()
     await bench.run()
     created = [path.split("/")[-2] for method, path in bench.api.requests if method == "PATCH"]
-    assert sorted(created) == [
-        "controllerrevisions",
-        "deployments",
-        "poddisruptionbudgets",
-        "serviceaccounts",
-        "services",
-    ]
-    assert created.index("controllerrevisions") < created.index("deployments")
+    assert sorted(created) == ["controllerrevisions", "poddisruptionbudgets", "serviceaccounts", "services"]
+    record = ("PATCH", RESOURCES["ControllerRevision"].path(KEY.namespace, bench.record["metadata"]["name"]))
+    assert bench.api.writes.index(record) < bench.api.writes.index(("POST", JOBS))
+    assert bench.condition("UpToDate") == ("False", "Gating")
+    await bench.run()
+    assert bench.api.writes.index(record) < bench.api.writes.index(("PATCH", DEPLOYMENT))
+    assert ("POST", JOBS) not in bench.api.writes
     assert bench.condition("UpToDate") == ("False", "RollingOut")
+
+
+async def test_a_gate_that_is_under_way_costs_no_write_and_no_second_job() -> None:
+    bench = Bench()
+    bench.gates = ""
+    bench.app()
+    await bench.run()
+    for _ in range(2):
+        await bench.run(after=1)
+        assert bench.api.writes == []
+    assert len(bench.api.all_of("Job")) == 1
+
+
+async def test_a_new_operator_goes_on_with_the_gate_that_is_under_way() -> None:
+    bench = Bench()
+    bench.gates = ""
+    bench.app()
+    await bench.run()
+    restarted = Bench()
+    restarted.api.objects = bench.api.objects
+    restarted.gates = ""
+    await restarted.run()
+    assert ("POST", JOBS) not in restarted.api.writes
+    restarted.gates = "Passed"
+    await restarted.run()
+    assert restarted.api.has("Deployment")
+
+
+async def test_a_gate_that_fails_leaves_no_deployment_and_is_held() -> None:
+    bench = Bench()
+    bench.gates = "Failed"
+    bench.app()
+    for _ in range(3):
+        await bench.run()
+    assert not bench.api.has("Deployment")
+    assert bench.condition("UpToDate")[0] == "False"
+    assert bench.condition("GatePassed") == ("False", "CaseFailed")
+    assert [hold["stream"] for hold in bench.api.of("AIApp")["status"]["holds"]] == ["Image"]
+
+
+async def test_a_job_that_is_refused_is_told_and_asked_for_again_when_it_is_due() -> None:
+    bench = Bench()
+    bench.app()
+    bench.api.refuses["POST", JOBS] = (403, "exceeded quota: small")
+    assert await bench.run() == 60
+    assert bench.condition("UpToDate") == ("False", "QuotaExceeded")
+    assert "Job digits-gate-1-0 is refused: exceeded quota: small" in bench.message("UpToDate")
+    await bench.run(after=10)
+    assert ("POST", JOBS) not in bench.api.requests
+    bench.api.refuses.clear()
+    await bench.run(after=51)
+    assert len(bench.api.all_of("Job")) == 1
 
 
 async def test_the_new_generation_is_acknowledged_before_a_source_is_asked() -> None:
@@ -118,12 +170,13 @@ async def test_an_edit_asks_at_once() -> None:
     bench.app(image="contoso.azurecr.io/digits:2")
     await bench.run(after=1)
     assert bench.sources.asked == ["image", "image"]
-    assert bench.api.has("Deployment")
+    assert len(bench.api.all_of("Job")) == 1
 
 
 async def test_a_refused_child_is_told_and_not_tried_in_every_run() -> None:
     bench = Bench()
     bench.app()
+    await bench.run()
     bench.api.refuses[("PATCH", DEPLOYMENT)] = (403, "exceeded quota: compute")
     delay = await bench.run()
     assert delay == 60
@@ -141,19 +194,18 @@ async def test_no_deployment_runs_a_release_that_has_no_record() -> None:
     bench = Bench()
     bench.app()
     await bench.run()
-    (record,) = bench.api.all_of("ControllerRevision")
-    path = RESOURCES["ControllerRevision"].path(KEY.namespace, record["metadata"]["name"])
+    path = RESOURCES["ControllerRevision"].path(KEY.namespace, bench.record["metadata"]["name"])
     fresh = Bench()
     fresh.app()
     fresh.api.refuses[("PATCH", path)] = (403, "not allowed")
     await fresh.run()
+    assert fresh.api.all_of("Job") == []
     assert not fresh.api.has("Deployment")
     assert fresh.condition("UpToDate") == ("False", "Refused")
 
 
 async def test_a_record_whose_annotations_are_refused_holds_up_nothing_else(settled: Bench) -> None:
-    (record,) = settled.api.all_of("ControllerRevision")
-    path = RESOURCES["ControllerRevision"].path(KEY.namespace, record["metadata"]["name"])
+    path = RESOURCES["ControllerRevision"].path(KEY.namespace, settled.record["metadata"]["name"])
     settled.api.refuses[("PATCH", path)] = (403, "not allowed")
     deployment = settled.api.of("Deployment")
     counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 2)
@@ -167,6 +219,7 @@ async def test_a_record_whose_annotations_are_refused_holds_up_nothing_else(sett
 async def test_an_api_server_that_is_away_is_told_and_tried_again_with_back_off() -> None:
     bench = Bench()
     bench.app()
+    await bench.run()
     bench.api.refuses[("PATCH", DEPLOYMENT)] = (503, "etcd is away")
     with pytest.raises(TransientError, match="etcd is away"):
         await bench.run()
@@ -261,7 +314,9 @@ async def test_an_event_that_cannot_be_posted_stops_nothing() -> None:
 async def test_records_beyond_the_limit_are_deleted() -> None:
     bench = Bench()
     for number in range(4):
-        bench.app(release={"revisionHistoryLimit": 1}, serving={"env": [{"name": "N", "value": str(number)}]})
+        bench.app(
+            release={**NO_BAKE, "revisionHistoryLimit": 1}, serving={"env": [{"name": "N", "value": str(number)}]}
+        )
         for _ in range(2):
             await bench.run(after=60)
         deployment = bench.api.of("Deployment")
@@ -269,4 +324,4 @@ async def test_records_beyond_the_limit_are_deleted() -> None:
         bench.api.put({**deployment, "status": {**counts, "observedGeneration": 9}})
         await bench.run()
     await bench.run()
-    assert len(bench.api.all_of("ControllerRevision")) == 2  # the active one and one past
+    assert len(bench.api.all_of("ControllerRevision")) == 3  # the active one, the one to go back to, and one past

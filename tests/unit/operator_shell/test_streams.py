@@ -170,16 +170,43 @@ async def test_an_image_that_went_from_the_registry_is_told_within_a_day(world: 
 
 
 @in_virtual_time
-async def test_an_upload_that_never_served_may_be_repaired_under_its_name(world: World) -> None:
+async def test_a_build_that_failed_its_gate_may_be_repaired_under_its_name(world: World) -> None:
     world.app(FOLLOWING)
     await world.pass_time(20)
     world.registry.tags_of[REPOSITORY]["1.1.0"] = digest("broken")
-    world.stuck = True
-    await world.pass_time(INTERVAL + 10)
+    world.gates = "Failed"
+    await world.pass_time(2 * INTERVAL)
+    assert world.active == (digest("1.0.0"), "v1")
+    assert [hold["digest"] for hold in world.api.of("AIApp")["status"]["holds"]] == [digest("broken")]
+    held = world.api.of("AIApp")["status"]["held"]
+    assert held == "image 1.1.0"
     world.registry.tags_of[REPOSITORY]["1.1.0"] = digest("repaired")
+    world.gates = "Passed"
     await world.pass_time(INTERVAL + 10)
-    container = world.api.of("Deployment")["spec"]["template"]["spec"]["containers"][0]
-    assert container["image"] == f"{REPOSITORY}@{digest('repaired')}"
+    assert world.active == (digest("repaired"), "v1")
+
+
+@in_virtual_time
+async def test_a_newer_build_passes_a_hold_by_and_when_it_fails_too_the_held_one_is_not_shipped(world: World) -> None:
+    tags = world.registry.tags_of[REPOSITORY]
+    world.app(FOLLOWING)
+    await world.pass_time(20)
+    world.gates = "Failed"
+    for tag in ("1.1.0", "1.2.0"):
+        tags[tag] = digest(tag)
+        await world.pass_time(2 * INTERVAL)
+    assert world.active == (digest("1.0.0"), "v1")
+    assert {hold["digest"] for hold in world.api.of("AIApp")["status"]["holds"]} == {digest("1.1.0"), digest("1.2.0")}
+    world.registry.asked.clear()
+    world.api.requests.clear()
+    world.gates = "Passed"
+    await asyncio.sleep(10 * INTERVAL)
+    assert world.active == (digest("1.0.0"), "v1")
+    assert world.registry.asked == {"LIST": 10, "HEAD": 30}  # any of the three may be pushed again
+    assert [request for request in world.api.requests if request[0] not in {"GET"}] == []
+    tags["1.3.0"] = digest("1.3.0")
+    await world.pass_time(INTERVAL + 10)
+    assert world.active == (digest("1.3.0"), "v1")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ def compile_path(path: str) -> JSONPath:
     Raises:
         JsonPathError: it is no path.
     """
+    if path.count("..") > 1:
+        raise JsonPathError("more than one '..' takes too long on a large answer; name the fields between")
     try:
         compiled = _environment().compile(path)
     except (JSONPathError, RecursionError) as error:

@@ -86,6 +86,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no root": ({"expect": {"jsonPath": "result[0]"}}, "jsonPath 'result"),
     "two paths": ({"expect": {"jsonPath": "$.a | $.b"}}, "jsonPath"),
     "a pattern that backtracks": ({"expect": {"jsonPath": "$[?search(@.a, '(a+)+$')]"}}, "jsonPath"),
+    "a path without end": ({"expect": {"jsonPath": "$..a..b"}}, "more than one '..' takes too long"),
     "no pattern": ({"expect": {"matches": "(a"}}, r"matches '\(a' is no RE2 expression: missing \)"),
     "a look-ahead": ({"expect": {"matches": "(?=a)"}}, "is no RE2 expression"),
     "tolerance in words": (

@@ -9,7 +9,7 @@ import pytest
 from aiapp_operator import pod_findings
 from aiapp_operator.ledger import Release
 from aiapp_operator.state import Severity
-from stand_ins.app_cluster import NOON, a_pod
+from stand_ins.app_cluster import NOON, a_pod, serving_cluster
 from stand_ins.gates import MODEL, a_release, an_app
 from stand_ins.pod_status import ended, running, unschedulable, waiting
 
@@ -100,6 +100,17 @@ class TestFetch:
         assert "has been fetching the model since 2026-11-23T11:49:00Z, longer than 0:11:00" in problem.message
         assert pod_findings.fetch_slow(pods, release, NOON - timedelta(seconds=1)) is None
         assert pod_findings.fetch_due(pods, release) == NOON
+
+    def test_that_is_slow_in_a_rollout_is_waited_for_and_undoes_nothing(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        planned = cluster.start_one_pod(**running(cluster.now.isoformat(), container="fetch"))
+        assert planned.requeue_after == 591  # ten minutes, and a second for its 18,764 bytes
+        cluster.wait(seconds=591)
+        cluster.run()
+        assert cluster.conditions["UpToDate"]["reason"] == "FetchSlow"
+        assert "holds" not in cluster.app["status"]
 
     def test_that_is_done_was_not_slow(self) -> None:
         pods = [a_pod("2", 0, **running("2026-11-23T10:00:00Z"))]

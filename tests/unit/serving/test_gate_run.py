@@ -186,7 +186,7 @@ def version(image: str | None, model_version: str | None, digest: str | None) ->
 def test_an_app_that_names_another_release_is_the_wrong_version(
     golden: Path, monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
 ) -> None:
-    monkeypatch.setattr(runner, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(runner, "PROBE_SECONDS", 1.0)
     expected = Expected(IMAGE, "42", MODEL)
     with scripted_app(lambda path, _: reply if path == "/version" else Reply()) as app:
         outcome = gate(app, golden, {}, ready_path="/ready", expected=expected)

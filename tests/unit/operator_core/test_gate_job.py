@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -16,6 +17,8 @@ from aiapp_operator.children.metadata import selector
 from aiapp_operator.ledger import Release
 from aiapp_operator.notes import Notes
 from aiapp_operator.state import Manifest
+from aiapp_serving.gate import __main__ as gate_command
+from aiapp_serving.gate.cases import Origin, parse_cases
 from stand_ins.gates import IMAGE, MODEL, SETTINGS, a_release, an_app
 
 GIB = 1024**3
@@ -188,6 +191,19 @@ def test_the_gate_itself_may_do_nothing_but_ask() -> None:
 )
 def test_the_gate_is_told(spec: dict[str, Any], name: str, value: str | None) -> None:
     assert argument(gate_of(**spec), name) == value
+
+
+def test_the_gate_understands_all_that_it_is_told(tmp_path: Path) -> None:
+    app = an_app(release={"gate": {"cases": CASES, "comparison": {"maxLabelFlips": "2%"}, "timeout": "1h30m"}})
+    template = job_of(app, against=a_release(app, 6))["spec"]["template"]
+    cases = tmp_path / "cases.json"
+    cases.write_text(template["metadata"]["annotations"][contract.ANNOTATION_GATE_CASES])
+    in_this_test = {contract.GATE_CASES: str(cases), contract.MODEL_DIR: str(tmp_path)}
+    (gate,) = template["spec"]["containers"]
+    told = gate_command.parse([in_this_test.get(each, each) for each in gate["args"]]).settings
+    assert (told.timeout, told.expected.model_digest, told.expected.image) == (5400, MODEL.digest, IMAGE.digest)
+    read = parse_cases(cases.read_bytes(), Origin.SPEC, "the spec")
+    assert [(case.name, case.request.body) for case in read] == [("a-seven", b"[7]"), ("large", None)]
 
 
 def test_the_release_that_serves_is_compared_with_through_its_service() -> None:

@@ -39,11 +39,12 @@ def transitions(old: Manifest, new: Manifest) -> tuple[Event, ...]:
 
 
 def _problem(old: Manifest, new: Manifest) -> Event | None:
-    """Return what went wrong; the same reason again is no news."""
+    """Return what went wrong; the same reason again is no news, nor is one that undid a release in this run."""
     before, after = conditions_of(old), conditions_of(new)
+    told = {entry.get("reason") for entry in new.get("history", ()) if entry not in old.get("history", ())}
     for kind in (UP_TO_DATE, SOURCES_RESOLVED, READY):
         condition = after[kind]
-        fails = condition["status"] == "False" and condition["reason"] not in ON_THE_WAY
+        fails = condition["status"] == "False" and condition["reason"] not in ON_THE_WAY | told
         if fails and not any(condition["reason"] == known["reason"] for known in before.values()):
             return Event(WARNING, condition["reason"], condition["message"])
     return None

@@ -95,7 +95,7 @@ def _entry(release: Release, end: _End) -> Manifest:
         "change": notes.change[:1024],
         "gate": notes.gate.value if notes.gate else "",
         "result": end.result,
-        "reason": problem.reason if problem else "",
+        "reason": str(problem.reason) if problem else "",
         "message": words[:1024],
         "time": format_time(end.time),
         "by": excerpt(notes.requested_by)[:256],

@@ -27,11 +27,11 @@ def transitions(old: Manifest, new: Manifest) -> tuple[Event, ...]:
     told = (
         *_ended(old, new),
         *_held(old, new),
+        *_served(old, new),
         *_gate(old, new),
         *_released_now(old, new),
         *_waits(old, new),
         *_started(old, new),
-        *_served(old, new),
         *_given_up(old, new),
     )
     return tuple(Event(event.type, event.reason, event.message[:LENGTH]) for event in told)

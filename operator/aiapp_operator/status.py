@@ -178,7 +178,7 @@ def holds_status(decision: Decision | None) -> list[Manifest]:
     """Return what is held, newest first; one thing that is held with several configs is named once."""
     shown: dict[tuple[str, str], Manifest] = {}
     for hold in decision.holds if decision else ():
-        kept = {field: text for field, text in hold.to_json().items() if field != "config"}
+        kept = {field: str(text) for field, text in hold.to_json().items() if field != "config"}
         words = {"message": excerpt(hold.message)} if hold.message else {}
         shown.setdefault((hold.part, hold.digest), kept | words)
     return list(shown.values())[:MOST_HOLDS]

@@ -1,10 +1,21 @@
 """Events tell what happened, from what to what, and tell it once."""
 
+from collections.abc import Callable
+
+import pytest
+
+from aiapp_operator.conditions import acknowledge
+from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Plan
 from stand_ins.app_cluster import AppCluster, serving_cluster, without
 from stand_ins.pod_status import ended, waiting
+from unit.operator_core.lives import BAKE, NIGHTLY, asked, bad_bake, crash, failed_gate
 
 IMAGE_2 = "contoso.azurecr.io/digits:1.4.2"
+RELEASES = {
+    *(Reason.GATE_STARTED, Reason.GATE_PASSED, Reason.GATE_FAILED, Reason.RELEASE_STARTED, Reason.RELEASED),
+    *(Reason.BAKED, Reason.ROLLED_BACK, Reason.HELD, Reason.UNHELD, Reason.RELEASED_NOW, Reason.WAITING_FOR_WINDOW),
+}
 
 
 def told(plan: Plan) -> list[tuple[str, str, str]]:
@@ -111,3 +122,118 @@ def test_going_back_is_a_release_too() -> None:
     cluster.edit(modelVersion="41")
     assert told(cluster.run()) == [("Normal", "ReleaseStarted", "revision 1: image 1.4.1, model 42 -> 41")]
     assert reasons(cluster.roll_out()) == ["Released"]
+
+
+class TestAGate:
+    def test_that_fails_is_told_with_its_first_case_and_what_is_held(self) -> None:
+        cluster = serving_cluster()
+        cluster.gates["42"] = "Failed"
+        cluster.edit(modelVersion="42")
+        planned = cluster.run()
+        assert reasons(planned) == ["GateStarted", "GateFailed", "Held"]
+        failed = "revision 2 (image 1.4.1, model 42) failed its gate and gets no traffic: CaseFailed: 1 case: failed"
+        assert told(planned)[1] == ("Warning", "GateFailed", failed)
+        assert told(planned)[2][:2] == ("Warning", "Held")
+        assert "aiapp.dev/unhold=42@<time>" in told(planned)[2][2]
+
+    def test_of_both_halves_is_told_one_by_one_and_the_culprit_once(self) -> None:
+        cluster = serving_cluster()
+        cluster.gates["42"] = "Failed"
+        cluster.edit(image=IMAGE_2, modelVersion="42")
+        planned = cluster.run()
+        assert reasons(planned).count("GateStarted") == 3
+        assert reasons(planned).count("GateFailed") == 2
+        assert reasons(planned).count("Held") == 1
+        assert reasons(planned)[-1] == "ReleaseStarted"
+
+    def test_that_comes_to_nothing_is_told_once_however_often_it_is_tried(self) -> None:
+        cluster = serving_cluster()
+        cluster.gates["42"] = "Inconclusive"
+        cluster.edit(modelVersion="42")
+        assert reasons(cluster.run()) == ["GateStarted", "CasesMissing"]
+        for _ in range(3):
+            cluster.wait(minutes=11)
+            assert cluster.run().events == ()
+
+    def test_is_no_news_of_a_release_that_passed_it_long_ago(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.roll_out()
+        cluster.edit(modelVersion="41")
+        assert reasons(cluster.run()) == ["ReleaseStarted"]
+
+    def test_of_a_newer_release_is_told_while_another_goes_out(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.edit(modelVersion="43")
+        assert reasons(cluster.run()) == ["GateStarted", "GatePassed"]
+
+
+class TestTime:
+    def test_a_window_that_is_waited_for_is_told_once(self) -> None:
+        cluster = serving_cluster(release=NIGHTLY)
+        cluster.edit(modelVersion="42")
+        words = "revision 2 passed its gate and waits for its window at 2026-11-24T02:00:00Z"
+        assert told(cluster.run())[-1] == ("Normal", "WaitingForWindow", words)
+        cluster.wait(hours=1)
+        assert cluster.run().events == ()
+
+    def test_breaking_the_glass_is_on_record(self) -> None:
+        cluster = serving_cluster(release=NIGHTLY)
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        assert reasons(asked(cluster, "release-now", "now")) == ["ReleasedNow", "ReleaseStarted"]
+        assert cluster.run().events == ()
+
+    def test_the_end_of_a_bake_is_told_once(self) -> None:
+        cluster = serving_cluster(release=BAKE)
+        cluster.wait(minutes=6)
+        assert told(cluster.run()) == [("Normal", "Baked", "revision 1 is good: its bake ended well")]
+        assert cluster.run().events == ()
+
+
+class TestAWayBack:
+    def test_is_told_with_the_cause_and_with_what_comes_back(self) -> None:
+        cluster = serving_cluster(release=BAKE)
+        cluster.wait(minutes=6)
+        cluster.run()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.roll_out()
+        crash(cluster)
+        planned = cluster.run()
+        assert reasons(planned) == ["RolledBack", "Held", "ReleaseStarted"]
+        assert told(planned)[0][0] == "Warning"
+        assert told(planned)[0][2].startswith(
+            "revision 2 (image 1.4.1, model 42) was found bad and is undone: Crashing: "
+        )
+        assert told(planned)[2][2] == "revision 1: image 1.4.1, model 42 -> 41"
+        assert cluster.run().events == ()
+
+    def test_that_somebody_wants_is_no_warning(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.roll_out()
+        planned = asked(cluster, "rollback-to", "1")
+        assert reasons(planned) == ["Held", "ReleaseStarted"]
+        assert {event.type for event in planned.events} == {"Normal"}
+
+    def test_is_over_when_a_hold_is_ended(self) -> None:
+        cluster = bad_bake()
+        cluster.roll_out()
+        cluster.gates["42"] = ""
+        assert reasons(asked(cluster, "unhold", "42")) == ["Unheld", "GateStarted"]
+
+
+@pytest.mark.parametrize("life", [serving_cluster, failed_gate, bad_bake])
+def test_a_status_that_was_lost_tells_nothing_of_releases_again(life: Callable[[], AppCluster]) -> None:
+    cluster = life()
+    status = acknowledge({**cluster.app, "status": {}}, cluster.now)
+    for lost in ({}, status):
+        cluster.app["status"] = lost
+        about = RELEASES & set(reasons(cluster.run()))
+        assert about == set()
+        assert "history" in cluster.app["status"]

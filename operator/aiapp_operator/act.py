@@ -57,9 +57,8 @@ class Actor:
     async def carry_out(self, plan: Plan, observed: Observed, now: datetime) -> Done:
         """Apply in order, create and delete.
 
-        What follows a new record that is refused is left undone: nothing runs a release that nobody remembers. After
-        a known one that is refused, things are repaired only: a verdict or a hold that is not on record may not be
-        acted on, as the next run knows nothing of it.
+        After a record that is refused, things are repaired only: nothing runs or proves a release that nobody
+        remembers, and a verdict or a hold that is not on record is not acted on, as the next run knows nothing of it.
         """
         records = {ObjectId(RECORD_KIND, record["metadata"]["name"]): record for record in observed.revisions}
         live = {**observed.children, **records}
@@ -113,8 +112,6 @@ class Actor:
             applied = await self._apply(key, desired, before, now)
             if isinstance(applied, Problem):
                 done.refusals.append((child, applied))
-                if child.kind == RECORD_KIND and before is None:
-                    break
             elif applied and child.kind == RECORD_KIND and _holds(applied) != _holds(before):
                 done = done._replace(other_holds=True)
         return done

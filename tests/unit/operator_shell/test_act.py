@@ -104,7 +104,7 @@ async def test_a_release_that_is_not_on_record_gets_no_gate() -> None:
     acting.api.refuses["PATCH", RECORD] = (403, "no more records")
     refusals = await acting.act(Plan(apply=(record(), service()), create=(job(),)))
     assert [child.kind for child, _ in refusals] == ["ControllerRevision"]
-    assert acting.api.writes == [("PATCH", RECORD)]
+    assert acting.api.writes == [("PATCH", RECORD), ("PATCH", RESOURCES["Service"].path(*KEY))]
 
 
 @pytest.mark.parametrize(("revision", "written"), [("1", ["PATCH"]), ("2", [])])

@@ -73,6 +73,7 @@ def set_up(place: Place, narrator: Narrator) -> Stage:
     app.apply(pushed, storage)
     app.wait("Ready", narrator)
     app.wait("UpToDate", narrator)
+    narrator.say(f"before it got any traffic: {app.gate()}")
     narrator.say(app.table())
     return Stage(cluster, app, pushed, storage)
 
@@ -108,6 +109,7 @@ def _new_model(stage: Stage, narrator: Narrator) -> None:
     upload_model(stage.storage, folder_of("2"), narrator)
     stage.app.bump({"modelVersion": "2"}, narrator)
     stage.app.wait("UpToDate", narrator)
+    narrator.say(f"its gate: {stage.app.gate()}")
     _expect(stage, "AIApp-Model: 2", narrator)
     _so_far(stage, narrator)
 
@@ -116,6 +118,7 @@ def _new_image(stage: Stage, narrator: Narrator) -> None:
     narrator.title("A developer has better code: it finds a drawing wherever it is on the paper")
     stage.app.bump({"image": stage.pushed.digits["2"]}, narrator)
     stage.app.wait("UpToDate", narrator)
+    narrator.say(f"its gate: {stage.app.gate()}")
     _expect(stage, "by digits image 2", narrator)
     _so_far(stage, narrator)
 

@@ -15,15 +15,16 @@ from cluster.network import REGISTRY_PORT, S3_PORT, TOKEN_REGISTRY_PORT
 from cluster.protocol import Cluster
 from cluster.toolchain import say
 from e2e.rig import ROOT, Deployed, Tenant
+from e2e.variants import variants
 
 PRIVATE_PORTS = (REGISTRY_PORT, TOKEN_REGISTRY_PORT, S3_PORT)
 APP_KINDS = ("one", "two", "crash", "hang", "moody", "wrong")
 
 
 @pytest.fixture(scope="session")
-def deployed(kind_cluster: Cluster) -> Iterator[Deployed]:
+def deployed(kind_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """Install the operator; it may read Secrets where a test grants it, and nowhere else."""
-    pushed = _push(kind_cluster)
+    pushed = _push(kind_cluster, tmp_path_factory.mktemp("images"))
     with kind_cluster.namespace("aiapp-system") as namespace:
         values = json.dumps(_values(kind_cluster, pushed))
         chart = ROOT / "charts" / "aiapp-operator"
@@ -65,15 +66,14 @@ class Pushed:
     archives: dict[str, images.ImageArchive]
 
 
-def _push(cluster: Cluster) -> Pushed:
+def _push(cluster: Cluster, folder: Path) -> Pushed:
     base = {"BASE_IMAGE": images.ensure_base_image(say).reference}
     operator = images.build_image("aiapp-operator", ROOT / "Dockerfile.operator", ROOT, base, say)
     serving = images.build_image("aiapp-serving", ROOT / "Dockerfile.serving", ROOT, base, say)
     app, plain = Path(__file__).parent / "app", Path(__file__).parent / "plain"
-    archives = {"plain": images.build_image("test-plain", plain / "Dockerfile", plain, base, say)}
-    for kind in APP_KINDS:
-        arguments = {"BASE_IMAGE": serving.reference, "KIND": kind}
-        archives[kind] = images.build_image(f"test-app-{kind}", app / "Dockerfile", app, arguments, say)
+    built = images.build_image("test-app", app / "Dockerfile", app, {"BASE_IMAGE": serving.reference}, say)
+    archives = variants(built, "APP_KIND", APP_KINDS, folder)
+    archives["plain"] = images.build_image("test-plain", plain / "Dockerfile", plain, base, say)
     for kind, archive in archives.items():
         cluster.push_image(archive, name="test-app", tag=kind)
     apps = {kind: f"{cluster.registry}/test-app:{kind}" for kind in archives}

@@ -11,7 +11,7 @@ from aiapp_operator import drift
 from aiapp_operator.errors import ConflictError, NotFoundError, OperatorError, Reason, WaitingError
 from aiapp_operator.kube import FIELD_MANAGER, RESOURCES, Kube
 from aiapp_operator.ledger import controller_uid
-from aiapp_operator.metrics import WRITES
+from aiapp_operator.metrics import WRITES, count_release
 from aiapp_operator.notes import HOLDS, OLD_HOLDS
 from aiapp_operator.observe import key_of
 from aiapp_operator.patience import Patience
@@ -100,6 +100,7 @@ class Actor:
                 continue  # a run before this one posted it and failed later
             except OperatorError as error:
                 logger.warning("%s/%s: the Event %s was not posted: %s", *key_of(app), event.reason, error)
+            count_release(event)
 
     async def _apply_all(
         self, key: Key, wanted: Sequence[Manifest], live: Mapping[ObjectId, Manifest], now: datetime

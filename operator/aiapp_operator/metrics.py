@@ -3,14 +3,17 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from aiapp_operator.conditions import SOURCE_DRIFTED
+from aiapp_operator.reasons import Reason
 from aiapp_operator.source_drift import WORST_FIRST as DRIFTS
-from aiapp_operator.state import Key, Manifest, Stream
+from aiapp_operator.state import Event, Key, Manifest, Part, Stream
 from aiapp_operator.status import stale_since
 
 RECONCILE_SECONDS = Histogram(
@@ -26,6 +29,10 @@ POLLS = Counter("aiapp_source_polls_total", "Polls of followed sources.", ["sour
 VERIFICATIONS = Counter(
     "aiapp_source_verifications_total", "Looks whether released bytes are still there.", ["source", "outcome"]
 )
+RELEASES = Counter("aiapp_releases_total", "Releases that came to something, by what it was.", ["outcome"])
+OUTCOMES: Final = (Reason.RELEASED, Reason.ROLLED_BACK, Reason.GATE_FAILED)
+for _outcome in OUTCOMES:
+    RELEASES.labels(_outcome)  # 0 from the start, or the first of each would be no increase
 WRITES = Counter("aiapp_writes_total", "Writes to the API server.", ["kind", "verb"])
 QUEUE_DEPTH = Gauge("aiapp_queue_depth", "AIApps that wait for a worker.")
 FEEDS = Gauge("aiapp_feeds", "Questions that are asked again and again.")
@@ -43,7 +50,7 @@ class AppMetrics(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Return how long each stream has been waiting to serve its newest artifact, and what drifted."""
+        """Return how long each stream has been waiting to serve its newest artifact, what drifted, and what is held."""
         stale = GaugeMetricFamily(
             "aiapp_stream_staleness_seconds",
             "Age of the newest artifact of a stream that does not serve yet; 0: the newest serves.",
@@ -64,10 +71,37 @@ class AppMetrics(Collector):
                 drifted.add_metric([*key, each], float(each == reason))
         yield stale
         yield drifted
+        yield from self._releases()
+
+    def _releases(self) -> Iterator[Metric]:
+        held = GaugeMetricFamily(
+            "aiapp_holds",
+            "How many artifacts are held, and so not released again until somebody ends that.",
+            labels=["namespace", "name", "stream"],
+        )
+        due = GaugeMetricFamily(
+            "aiapp_next_release_timestamp_seconds",
+            "When the release that waits may go out, in Unix time; no value: none waits, or nobody knows when.",
+            labels=["namespace", "name"],
+        )
+        for key, status in self.statuses():
+            streams = [hold["stream"] for hold in status.get("holds") or ()]
+            for part in Part:
+                held.add_metric([*key, part.value.lower()], float(streams.count(part)))
+            if time_of_next := (status.get("nextRelease") or {}).get("time"):
+                due.add_metric([*key], datetime.fromisoformat(time_of_next).timestamp())
+        yield held
+        yield due
 
 
 APPS = AppMetrics()
 REGISTRY.register(APPS)
+
+
+def count_release(event: Event) -> None:
+    """Count what an Event tells of a release, where it tells what came of one."""
+    if event.reason in OUTCOMES:
+        RELEASES.labels(event.reason).inc()
 
 
 def serve(port: int) -> None:

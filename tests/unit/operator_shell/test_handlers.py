@@ -68,6 +68,22 @@ async def test_an_event_is_recorded_and_queued_once_per_version() -> None:
 
 
 @pytest.mark.usefixtures("no_server")
+@pytest.mark.parametrize("kind", ["Job", "Pod"])
+async def test_a_gates_job_and_pod_wake_the_app_when_they_come_change_and_go(kind: str) -> None:
+    operator = Operator(MemoryApi(), SETTINGS)
+    labels = {"app.kubernetes.io/instance": KEY.name, "aiapp.dev/role": "gate"}
+    for event, version in (("ADDED", "1"), ("MODIFIED", "2"), ("DELETED", "3")):
+        metadata = {"namespace": KEY.namespace, "name": "digits-gate-1-0", "uid": "u", "resourceVersion": version}
+        operator.see(event, {"kind": kind, "metadata": {**metadata, "labels": labels}})
+        assert operator._queue.depth == 1
+        seen = operator._view.children(KEY) if kind == "Job" else operator._view.pods(KEY)
+        assert len(seen) == (event != "DELETED")
+        operator._queue._ready.clear()
+        operator._queue._wanted.clear()
+    await operator.stop()
+
+
+@pytest.mark.usefixtures("no_server")
 async def test_the_probe_passes_while_all_is_well_and_fails_for_good_when_a_worker_died() -> None:
     handlers = Handlers(SETTINGS)
     assert await handlers.probe() is True  # not started yet

@@ -132,7 +132,7 @@ def _passed_before(
     for release in reversed(record.releases):
         fresh = base.number < release.number and proved(release) and not release.notes.started
         if fresh and releases.is_asked_for(run.asked, release) and not _is_held(release, held):
-            return release if resolution.leads_to(run.asked, release, wished) else None
+            return release if resolution.leads_to(run.asked, release.inputs, wished, base) else None
     return None
 
 

@@ -1,6 +1,6 @@
 """The gates of an app's releases: what became of their Jobs, which are to be made, and which are not needed. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +11,7 @@ from aiapp_operator.children.gate_job import gate_job_name
 from aiapp_operator.gating import Gate
 from aiapp_operator.ledger import Ledger, Release
 from aiapp_operator.notes import Hold
-from aiapp_operator.state import GateResult, Manifest, ObjectId, Observed
+from aiapp_operator.state import GateResult, ObjectId, Observed
 
 RETRY_SECONDS: Final = (60, 120, 300, 600)
 """After the first, second, third try that said nothing; then the last again and again."""
@@ -65,6 +65,15 @@ def unwanted(app: AIApp, record: Ledger, candidate: Release | None, observed: Ob
     return tuple(sorted(jobs - left - {wanted}))
 
 
+def given_up(app: AIApp, record: Ledger, deleted: Collection[ObjectId]) -> Ledger:
+    """Return the record with the tries counted that are deleted without a verdict: no Job's name is used twice."""
+    for release in record.releases:
+        if release.notes.gate is None and _job(app, release) in deleted:
+            notes = replace(release.notes, attempts=release.notes.attempts + 1)
+            record = record.with_release(replace(release, notes=notes))
+    return record
+
+
 def _job(app: AIApp, release: Release) -> ObjectId:
     return ObjectId("Job", gate_job_name(app.metadata.name, release.number, release.notes.attempts))
 
@@ -89,8 +98,3 @@ def _added(before: Sequence[Hold], hold: Hold | None) -> tuple[Hold, ...]:
 def may_start(release: Release, now: datetime) -> bool:
     """Tell whether it is time for a try of the gate."""
     return release.notes.retry is None or release.notes.retry <= now
-
-
-def job_of(app: AIApp, release: Release, children: Mapping[ObjectId, Manifest]) -> Manifest | None:
-    """Return the live Job of a release's present try."""
-    return children.get(_job(app, release))

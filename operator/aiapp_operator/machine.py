@@ -71,7 +71,8 @@ def decide(app: AIApp, observed: Observed, settings: Settings, now: datetime) ->
     decision = _onward(run, decision, present, runs.gates)
     ignored = (*obeyed.ignored, *orders.in_vain(decision.candidate or _waived(decision.target, run), run.due))
     unwanted = gate_runs.unwanted(app, decision.record, decision.candidate, observed)
-    return replace(decision, ignored=ignored, delete=unwanted, due=_due(run, decision))
+    given_up = gate_runs.given_up(app, decision.record, unwanted)
+    return replace(decision, record=given_up, ignored=ignored, delete=unwanted, due=_due(run, decision))
 
 
 def _present(run: Run, record: Ledger) -> _Present:
@@ -170,21 +171,41 @@ def _wish(run: Run, record: Ledger, base: Release | None, inputs: Inputs) -> _Wi
     """Return the newest release that no hold keeps back; while a culprit is looked for, the half to try next."""
     used: tuple[Release, ...] = ()
     allowed = holds.allowed(inputs, base, holds.in_force(record, run.asked.fingerprint))
+    if allowed.inputs and base and (unfinished := _unfinished(run, record, base, allowed.inputs)):
+        bad, untried = unfinished
+        return _Wish(record, untried, allowed.in_the_way, _halves(run, record, bad, base))
     while allowed.inputs is not None:
         release = run.find(record, allowed.inputs)
-        if allowed.pair and base and (half := culprit.better_half(record, allowed.pair, base, run.find)):
-            return _Wish(record, half, allowed.in_the_way, used)
+        if allowed.pair and base and (better := culprit.better_half(record, allowed.pair, base, run.find)):
+            return _Wish(record, better, allowed.in_the_way, used)
         at_base = base is not None and release.number == base.number
         if at_base or not (release.notes.gate is GateResult.FAILED or release.notes.undone):
             return _Wish(record, release, allowed.in_the_way, used)
         before = record
         record, half = culprit.isolated(record, release, base, run.find, run.now.replace(microsecond=0))
         if base:
-            used = (release, *(run.find(record, each) for each in culprit.halves(release.inputs, base)))
+            used = _halves(run, record, release, base)
         if half or record == before:
             return _Wish(record, half, allowed.in_the_way, used)
         allowed = holds.allowed(inputs, base, holds.in_force(record, run.asked.fingerprint))
     return _Wish(record, None, allowed.in_the_way, used)
+
+
+def _unfinished(run: Run, record: Ledger, base: Release, inputs: Inputs) -> tuple[Release, Release] | None:
+    """Return the release whose culprit is being looked for, and the half to try; None: nothing, or something newer."""
+    failed = [r for r in record.releases if r.notes.gate is GateResult.FAILED and not r.notes.holds]
+    if not failed or failed[-1].number < base.number or inputs.identity == base.inputs.identity:
+        return None
+    bad = failed[-1]
+    if not resolution.leads_to(run.asked, inputs, bad, base):
+        return None
+    _, half = culprit.isolated(record, bad, base, run.find, run.now)
+    return (bad, half) if half else None
+
+
+def _halves(run: Run, record: Ledger, bad: Release, base: Release) -> tuple[Release, ...]:
+    """Return the releases that must stay on record until the culprit is found."""
+    return (bad, *(run.find(record, each) for each in culprit.halves(bad.inputs, base)))
 
 
 def _due(run: Run, decision: Decision) -> datetime | None:

@@ -187,8 +187,8 @@ def _asked_again(decision: Decision, reported: Plan, now: datetime) -> float | N
 def _expired(app: AIApp, decision: Decision) -> tuple[Release, ...]:
     """Return the releases that leave the record; those that something can still be made of are none of them."""
     good = rollout.last_good(decision.record, decision.record.current)
-    used = (decision.target, decision.candidate, good, *decision.used)
-    return releases.expired(decision.record, used, app.spec.release.revision_history_limit)
+    used = (decision.target, decision.candidate, *decision.used)
+    return releases.expired(decision.record, used, good, app.spec.release.revision_history_limit)
 
 
 def _delay(problem: Problem | None, condition: Manifest, now: datetime) -> float | None:

@@ -124,12 +124,16 @@ def replaced(deployment: Manifest, pods: Sequence[Manifest], release: Release) -
     return int(status.get("replicas", 0)) == int(status.get("updatedReplicas", 0))
 
 
-def expired(record: Ledger, used: Sequence[Release | None], limit: int) -> tuple[Release, ...]:
-    """Return the releases beyond the newest `limit` past ones; the active, the present and `used` are none of them."""
+def expired(record: Ledger, used: Sequence[Release | None], good: Release | None, limit: int) -> tuple[Release, ...]:
+    """Return the releases beyond the newest `limit` past ones; the active, the present and `used` are none of them.
+
+    good: the one to go back to, which counts as a past one and stays all the same.
+    """
     in_use = [release.number for release in (record.active, record.current, *used) if release]
     past = [release for release in record.releases if release.number not in in_use]
     past.sort(key=lambda release: (release.last_used, release.number))
-    return tuple(past[: max(0, len(past) - limit)])
+    leaving = [release for release in past if good is None or release.number != good.number]
+    return tuple(leaving[: max(0, len(past) - limit)])
 
 
 def records(app: AIApp, record: Ledger, gone: Sequence[Release]) -> tuple[Manifest, ...]:

@@ -12,7 +12,7 @@ from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy, Version
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.ledger import Ledger, Release, digest_of
+from aiapp_operator.ledger import Inputs, Ledger, Release, digest_of
 from aiapp_operator.reasons import Reason
 from aiapp_operator.state import Manifest, Problem, ResolvedImage, ResolvedModel, Severity, Sources, Stream
 
@@ -107,15 +107,18 @@ def onward(asked: Demand, record: Ledger, base: Release | None, sources: Sources
     return Sources(image, model)
 
 
-def leads_to(asked: Demand, release: Release, newest: Release) -> bool:
-    """Tell whether no followed stream of `newest` is behind `release`: what was withdrawn leads nowhere."""
-    image, model = asked.image, asked.model
-    if image and image.type != following.TAG and not _reaches(newest.ref, release.ref, image):
+def leads_to(asked: Demand, inputs: Inputs, newest: Release, base: Release) -> bool:
+    """Tell whether nothing in `inputs` came after `newest`, besides what `base` has: what came goes first."""
+    if inputs.config_hash not in (newest.inputs.config_hash, base.inputs.config_hash):
         return False
-    own, its = newest.inputs.model, release.inputs.model
-    if model and own and its and own.version != its.version:
-        return following.newer(_model_version(own), _model_version(its), model)
-    return True
+    if inputs.image.digest not in (newest.inputs.image.digest, base.inputs.image.digest) and not (
+        asked.image and asked.image.type != following.TAG and _reaches(newest.ref, inputs.image.ref, asked.image)
+    ):
+        return False
+    own, its = newest.inputs.model, inputs.model
+    if own is None or its is None or its.digest in (own.digest, base.inputs.model and base.inputs.model.digest):
+        return True
+    return asked.model is not None and following.newer(_model_version(own), _model_version(its), asked.model)
 
 
 def same_place(config: Manifest, other: Manifest) -> bool:

@@ -240,7 +240,7 @@ class AppCluster:
     @property
     def ordered_revisions(self) -> tuple[Manifest, ...]:
         """Return the records, oldest first."""
-        return tuple(sorted(deepcopy(list(self.revisions.values())), key=lambda revision: int(revision["revision"])))
+        return tuple(sorted(self.revisions.values(), key=lambda revision: int(revision["revision"])))
 
 
 def _owner(pod: Manifest) -> str:

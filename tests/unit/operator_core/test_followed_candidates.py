@@ -32,11 +32,12 @@ class TestACandidateThatFails:
     def test_is_given_up_for_what_serves_once_it_was_deleted(self) -> None:
         cluster = following()
         cluster.versions["42"] = minutes(30)
+        cluster.gates["42"] = ""
         cluster.run()
-        cluster.start_one_pod(**ended(1, "boom"))
         del cluster.versions["42"]
         cluster.run()
         assert cluster.running == "1"
+        assert [child for child in cluster.children if child.kind == "Job"] == []
 
     def test_that_was_repaired_under_its_name_is_released(self) -> None:
         cluster = following()
@@ -62,7 +63,7 @@ class TestACandidateThatFails:
     def test_of_a_first_release_gives_way_to_whatever_the_source_has(self) -> None:
         cluster = AppCluster(app=an_app(**LATEST), versions={"41": minutes(1), "42": minutes(2)})
         cluster.run()
-        cluster.start_one_pod(**ended(1, "boom"))
+        cluster.start_one_pod(**ended(1, "boom", restarts=2))
         del cluster.versions["42"]
         cluster.run()
         assert serves(cluster)[1] == "41"

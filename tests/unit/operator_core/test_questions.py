@@ -66,21 +66,37 @@ class TestWhatIsAsked:
         assert cluster.asked == NEITHER
 
     @pytest.mark.parametrize(
-        ("status", "questions"),
+        ("result", "questions"),
         [
-            pytest.param(waiting("ErrImagePull", "not found"), BOTH, id="its image cannot be pulled"),
-            pytest.param(ended(1, "ModelCorrupt: x differs", container="fetch"), BOTH, id="its model is corrupt"),
-            pytest.param(ended(1, "boom"), BOTH, id="it crashes"),
-            pytest.param(unschedulable("0/1 nodes"), NEITHER, id="it only waits for a node"),
+            pytest.param("Failed", BOTH, id="failed"),
+            pytest.param("Inconclusive", BOTH, id="came to nothing"),
+            pytest.param("", NEITHER, id="is under way"),
+            pytest.param("Passed", NEITHER, id="passed"),
         ],
     )
-    def test_a_release_that_fails_is_asked_for_again_when(self, status: Manifest, questions: Questions) -> None:
+    def test_a_release_is_asked_for_again_when_its_gate(self, result: str, questions: Questions) -> None:
+        cluster = serving_cluster()
+        cluster.gates["42"] = result
+        cluster.edit(image=IMAGE_2, modelVersion="42")
+        cluster.run()
+        cluster.run()
+        assert cluster.asked == questions
+
+    def test_both_are_asked_again_when_the_pods_of_a_release_end_again_and_again(self) -> None:
         cluster = serving_cluster()
         cluster.edit(image=IMAGE_2, modelVersion="42")
         cluster.run()
-        cluster.start_one_pod(**status)
+        cluster.start_one_pod(**ended(1, "boom", restarts=2))
         cluster.run()
-        assert cluster.asked == questions
+        assert cluster.asked == BOTH
+
+    def test_nobody_is_asked_again_while_a_release_only_waits_for_a_node(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(image=IMAGE_2, modelVersion="42")
+        cluster.run()
+        cluster.start_one_pod(**unschedulable("0/1 nodes"))
+        cluster.run()
+        assert cluster.asked == NEITHER
 
     @pytest.mark.parametrize(
         "status",
@@ -126,8 +142,10 @@ class TestARepairedSource:
         cluster = serving_cluster()
         cluster.edit(image=IMAGE_2)
         cluster.run()
-        cluster.start_one_pod(**ended(1, "boom"))
+        cluster.start_one_pod(**ended(1, "boom", restarts=2))
+        assert cluster.running == "1"
         cluster.contents[IMAGE_2] = "a repaired build"
+        cluster.roll_out()
         cluster.run()
         assert cluster.running == "3"
         assert image_of(cluster).endswith(digest("a repaired build"))
@@ -148,11 +166,15 @@ class TestARepairedSource:
         cluster.run()
         assert image_of(cluster) == image
 
-    def test_what_the_pods_say_counts_more_than_the_source_that_is_asked_again(self) -> None:
+    def test_a_source_that_is_away_when_it_is_asked_again_takes_nothing_back(self) -> None:
         cluster = serving_cluster()
+        cluster.gates["42"] = "Inconclusive"
         cluster.edit(modelVersion="42")
         cluster.run()
         cluster.missing = without("model", "StoreUnreachable")
-        cluster.start_one_pod(**ended(1, "ModelCorrupt: x differs", container="fetch"))
-        assert cluster.conditions["UpToDate"]["reason"] == "ModelCorrupt"
+        cluster.run()
         assert cluster.conditions["SourcesResolved"]["reason"] == "StoreUnreachable"
+        cluster.gates.clear()
+        cluster.wait(minutes=2)
+        cluster.run()
+        assert cluster.running == "2"

@@ -118,7 +118,7 @@ def test_nor_does_it_stand_for_a_release_that_nobody_has_looked_at(cluster: AppC
 
 def test_a_pod_that_starts_later_says_in_ready_that_its_version_was_overwritten(cluster: AppCluster) -> None:
     words = "ModelChanged: digits/43: the content digest is sha256:cd..; upload each version under a name of its own"
-    cluster.pods[0]["status"] = ended(1, words, container="fetch")
+    cluster.pods[-1]["status"] = ended(1, words, container="fetch")
     cluster.set_counts(replicas=2, updated=2, available=1)
     cluster.run()
     ready = cluster.conditions["Ready"]

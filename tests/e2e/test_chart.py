@@ -1,7 +1,6 @@
 """What the chart renders: valid manifests that a namespace with the restricted pod security level takes."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from aiapp_models import contract
 from cluster.protocol import Cluster
-from e2e.rig import Deployed
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHART: Final = ROOT / "charts/aiapp-operator"
@@ -121,26 +118,9 @@ def test_secrets_are_readable_in_the_named_namespaces_alone(kind_cluster: Cluste
 
 def test_alerts_are_rendered_with_the_names_that_prometheus_fills_in(kind_cluster: Cluster) -> None:
     rule = only(render(kind_cluster, CHART / "ci/everything-values.yaml"), "PrometheusRule")
-    drifted, stale = rule["spec"]["groups"][0]["rules"]
-    assert "{{ $labels.namespace }}/{{ $labels.name }}" in drifted["annotations"]["summary"]
-    assert stale["expr"] == "aiapp_stream_staleness_seconds > 5400"
+    alerts = {alert["alert"]: alert for alert in rule["spec"]["groups"][0]["rules"]}
+    assert set(alerts) == {"AIAppSourceDrifted", "AIAppStale", "AIAppHeld", "AIAppRolledBack"}
+    for name in set(alerts) - {"AIAppRolledBack"}:
+        assert "{{ $labels.namespace }}/{{ $labels.name }}" in alerts[name]["annotations"]["summary"]
+    assert alerts["AIAppStale"]["expr"] == "aiapp_stream_staleness_seconds > 5400"
     assert "PrometheusRule" not in {manifest["kind"] for manifest in render(kind_cluster, MINIMAL)}
-
-
-def test_the_operator_gets_no_token_that_opens_the_cluster(deployed: Deployed) -> None:
-    def token(*asked: str) -> str:
-        me = f"--as=system:serviceaccount:{deployed.namespace}:aiapp-operator"
-        command = ("create", "token", "default", "--namespace=default", me, *asked)
-        return deployed.cluster.kubectl(*command, stderr=subprocess.STDOUT)
-
-    ours = f"--audience={contract.IDENTITY_AUDIENCE}"
-    assert token(ours).count(".") == 2
-    for asked in (
-        (),
-        ("--audience=https://kubernetes.default.svc",),
-        (ours, "--audience=vault"),
-        (ours, "--duration=2h"),
-    ):
-        with pytest.raises(subprocess.CalledProcessError) as refused:
-            token(*asked)
-        assert "the AIApp operator gets tokens of ServiceAccounts for" in refused.value.output

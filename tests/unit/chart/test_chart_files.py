@@ -15,6 +15,7 @@ from aiapp_models import contract
 from aiapp_operator import actions, assembly, kube
 from aiapp_operator.reasons import Reason
 from aiapp_operator.settings import Settings
+from aiapp_operator.state import Part
 
 CHART = Path(__file__).resolve().parents[3] / "charts/aiapp-operator"
 TEMPLATES = {path.name: path.read_text() for path in (CHART / "templates").iterdir()}
@@ -166,8 +167,11 @@ def test_tokens_are_for_the_audience_of_the_contract_alone() -> None:
 
 
 def test_alerts_ask_for_metrics_that_the_operator_has() -> None:
-    expressions = re.findall(r"expr: (\w+)", TEMPLATES["alerts.yaml"])
-    assert expressions == ["aiapp_source_drifted", "aiapp_stream_staleness_seconds"]
+    lines = re.findall(r"expr: (.+)", TEMPLATES["alerts.yaml"])
+    expressions = {name for line in lines for name in re.findall(r"\baiapp_\w+", line)}
+    assert expressions == {
+        *("aiapp_source_drifted", "aiapp_stream_staleness_seconds", "aiapp_holds", "aiapp_releases_total")
+    }
     source = "".join(path.read_text() for path in (CHART.parents[1] / "operator/aiapp_operator").glob("*.py"))
     assert [name for name in expressions if f'"{name}"' not in source] == []
 
@@ -175,6 +179,13 @@ def test_alerts_ask_for_metrics_that_the_operator_has() -> None:
 def test_nobody_is_woken_for_a_drift_that_changes_no_bytes() -> None:
     left_out = re.findall(r'aiapp_source_drifted{reason!="(\w+)"}', TEMPLATES["alerts.yaml"])
     assert left_out == [Reason.METADATA_CHANGED]
+
+
+def test_alerts_ask_for_outcomes_and_streams_that_the_operator_counts() -> None:
+    alerts = TEMPLATES["alerts.yaml"]
+    assert set(re.findall(r'outcome="(\w+)"', alerts)) == {Reason.ROLLED_BACK}
+    assert set(re.findall(r'stream!="(\w+)"', alerts)) == {Part.ALL.value.lower()}
+    assert f"reason={Reason.ROLLED_BACK}\n" in alerts
 
 
 def test_viewers_read_and_editors_never_write_status() -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from aiapp_operator import history, pod_findings, source_drift, transcript
+from aiapp_operator.container_states import excerpt
 from aiapp_operator.decision import Decision, Phase
 from aiapp_operator.following import TAG, Policy
 from aiapp_operator.ledger import Release
@@ -86,7 +87,7 @@ def gate_passed(situation: Situation) -> Verdict | None:
     if candidate and candidate.notes.gate is None:
         # The reason stays while it is tried again, so that what was told once is no news.
         problem = situation.gate_problem or candidate.notes.gate_problem
-        words = f"{candidate} is tried by its gate" + (f": {problem.message}" if problem else "")
+        words = f"{candidate} is tried by its gate" + (f": {excerpt(problem.message)}" if problem else "")
         return Verdict("Unknown", problem.reason if problem else Reason.GATING, words)
     release = candidate or _tried_last(situation)
     if release is None or release.notes.gate is None:

@@ -7,6 +7,7 @@ that a status in which nothing happened is never written again.
 from typing import Final
 
 from aiapp_operator import findings, pod_findings
+from aiapp_operator.container_states import excerpt
 from aiapp_operator.decision import Decision, Phase
 from aiapp_operator.ledger import Release
 from aiapp_operator.notes import Hold, format_time
@@ -120,7 +121,7 @@ def _rolling_back(situation: Situation, decision: Decision) -> Verdict:
         release for release in situation.record.releases if release.notes.undone and release != decision.target
     ]
     bad = max(found_bad, key=lambda release: str(release.notes.undone), default=None)
-    asked = [hold.message for hold in decision.in_the_way if hold.part is Part.ALL]
+    asked = [excerpt(hold.message) for hold in decision.in_the_way if hold.part is Part.ALL]
     why = f"{asked[0]}: " if asked else _why_bad(bad)
     failing = f"; {situation.failing.message}" if situation.failing else ""
     words = f"{why}{decision.target} is brought back: {progress(situation)}{failing}"
@@ -132,8 +133,8 @@ def _gating(situation: Situation, decision: Decision, candidate: Release) -> Ver
     if problem is None:
         return Verdict("False", Reason.GATING, f"{candidate} is tried by its gate before it gets traffic")
     if decision.gate and decision.gate.result is None:
-        return Verdict("False", problem.reason, f"the gate of {candidate} waits: {problem.message}")
-    words = f"the gate of {candidate} came to nothing, which is held against nobody: {problem.message}"
+        return Verdict("False", problem.reason, f"the gate of {candidate} waits: {excerpt(problem.message)}")
+    words = f"the gate of {candidate} came to nothing, which is held against nobody: {excerpt(problem.message)}"
     return Verdict("False", problem.reason, f"{words}; it is tried again by itself")
 
 
@@ -161,14 +162,15 @@ def _hold(situation: Situation, hold: Hold) -> str:
     argument = hold.part.value if hold.part is Part.ALL else hold.version or hold.digest
     again = command(situation, "unhold", argument)
     if hold.part is Part.ALL:
-        return f"{hold.message or 'an earlier release was brought back'}; {BETTER[hold.part]}, and so does {again}"
-    why = f"{hold.reason}: {hold.message}" if hold.message else hold.reason
+        why = excerpt(hold.message) or "an earlier release was brought back"
+        return f"{why}; {BETTER[hold.part]}, and so does {again}"
+    why = f"{hold.reason}: {excerpt(hold.message)}" if hold.message else hold.reason
     return f"{named(hold)} is held: {why}; {BETTER[hold.part]}; to have it tried again: {again}"
 
 
 def _why_bad(release: Release | None) -> str:
     problem = release.notes.undone_problem if release else None
-    return f"{release} was found bad: {problem.reason}: {problem.message}; " if problem else ""
+    return f"{release} was found bad: {problem.reason}: {excerpt(problem.message)}; " if problem else ""
 
 
 def _suspended(decision: Decision) -> str:

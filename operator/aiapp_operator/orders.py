@@ -8,6 +8,7 @@ from aiapp_operator import actions, holds, rollout
 from aiapp_operator.actions import Action
 from aiapp_operator.culprit import proved
 from aiapp_operator.ledger import Ledger, Release
+from aiapp_operator.state import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,16 @@ def _unhold(record: Ledger, fingerprint: str, action: Action) -> Obeyed:
 
 
 def _roll_back(record: Ledger, fingerprint: str, action: Action) -> Obeyed:
+    asked = action.time.replace(microsecond=0)
+    if any(hold.part is Part.ALL and hold.since == asked for each in record.releases for hold in each.notes.holds):
+        return Obeyed(record)  # by an operator that died before it said so: `previous` is another one by now
     release = _named(record, action.argument)
     if release is None:
         past = [str(each.number) for each in record.releases if proved(each) and each is not record.current]
         words = f"revisions to go back to: {', '.join(past)}" if past else "there is no other release that passed"
         return Obeyed(record, (f"{actions.ROLLBACK_TO}: {action.argument[:80]!r} names none; {words}",))
     words = f"rollback-to {action.argument} was asked for at {action.time:%Y-%m-%dT%H:%M:%SZ}"
-    hold = holds.of_everything(release, fingerprint, words, action.time.replace(microsecond=0))
-    if hold in release.notes.holds:
-        return Obeyed(record)
+    hold = holds.of_everything(release, fingerprint, words, asked)
     notes = replace(release.notes, holds=(*release.notes.holds, hold))
     return Obeyed(record.with_release(replace(release, notes=notes)))
 

@@ -5,12 +5,14 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from aiapp_operator import following
 from aiapp_operator.act import Actor
+from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.observe import Observer
 from aiapp_operator.patience import Patience
 from aiapp_operator.reconciler import Reconciler
 from aiapp_operator.sources.fixed import Sources
-from aiapp_operator.state import Key, Manifest
+from aiapp_operator.state import Key, Manifest, Stream
 from aiapp_operator.view import View
 from aiapp_operator.workqueue import WorkQueue
 from unit.operator_shell import virtual_time
@@ -120,3 +122,19 @@ def in_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]]) -> Calla
 
     run.__name__ = test.__name__
     return run
+
+
+def app_of(namespace: str, name: str, spec: Manifest) -> AIApp:
+    return AIApp.parse({"metadata": {"namespace": namespace, "name": name}, "spec": spec})
+
+
+def follow(followed: Followed, one: AIApp, **held: str) -> None:
+    """Follow all streams of an app; held: the digest that is, by `image` or `model`."""
+    policies = {Stream.IMAGE: following.image_policy(one), Stream.MODEL: following.model_policy(one)}
+    followed.streams.follow(
+        one,
+        {stream: policy for stream, policy in policies.items() if policy},
+        (),
+        again=False,
+        held={Stream(stream.capitalize()): frozenset({digest}) for stream, digest in held.items()},
+    )

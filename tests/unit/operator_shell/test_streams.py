@@ -7,13 +7,11 @@ from dataclasses import replace
 import pytest
 
 from aiapp_models.errors import Reason, SourceError
-from aiapp_operator import following
-from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.kube import RESOURCES
 from aiapp_operator.ledger import Inputs, Release
 from aiapp_operator.notes import format_time
 from aiapp_operator.sources import questions
-from aiapp_operator.state import Key, Manifest, Problem, ResolvedImage, Stream
+from aiapp_operator.state import Manifest, ResolvedImage
 from unit.operator_shell import virtual_time
 from unit.operator_shell.followed import Followed, digest
 from unit.operator_shell.followed_world import (
@@ -22,6 +20,8 @@ from unit.operator_shell.followed_world import (
     KEY,
     REPOSITORY,
     World,
+    app_of,
+    follow,
     in_virtual_time,
 )
 from unit.operator_shell.memory_api import MemoryApi
@@ -169,46 +169,6 @@ async def test_an_image_that_went_from_the_registry_is_told_within_a_day(world: 
     assert world.active == (digest("1.0.0"), "v1")
 
 
-@in_virtual_time
-async def test_a_build_that_failed_its_gate_may_be_repaired_under_its_name(world: World) -> None:
-    world.app(FOLLOWING)
-    await world.pass_time(20)
-    world.registry.tags_of[REPOSITORY]["1.1.0"] = digest("broken")
-    world.gates = "Failed"
-    await world.pass_time(2 * INTERVAL)
-    assert world.active == (digest("1.0.0"), "v1")
-    assert [hold["digest"] for hold in world.api.of("AIApp")["status"]["holds"]] == [digest("broken")]
-    held = world.api.of("AIApp")["status"]["held"]
-    assert held == "image 1.1.0"
-    world.registry.tags_of[REPOSITORY]["1.1.0"] = digest("repaired")
-    world.gates = "Passed"
-    await world.pass_time(INTERVAL + 10)
-    assert world.active == (digest("repaired"), "v1")
-
-
-@in_virtual_time
-async def test_a_newer_build_passes_a_hold_by_and_when_it_fails_too_the_held_one_is_not_shipped(world: World) -> None:
-    tags = world.registry.tags_of[REPOSITORY]
-    world.app(FOLLOWING)
-    await world.pass_time(20)
-    world.gates = "Failed"
-    for tag in ("1.1.0", "1.2.0"):
-        tags[tag] = digest(tag)
-        await world.pass_time(2 * INTERVAL)
-    assert world.active == (digest("1.0.0"), "v1")
-    assert {hold["digest"] for hold in world.api.of("AIApp")["status"]["holds"]} == {digest("1.1.0"), digest("1.2.0")}
-    world.registry.asked.clear()
-    world.api.requests.clear()
-    world.gates = "Passed"
-    await asyncio.sleep(10 * INTERVAL)
-    assert world.active == (digest("1.0.0"), "v1")
-    assert world.registry.asked == {"LIST": 10, "HEAD": 30}  # any of the three may be pushed again
-    assert [request for request in world.api.requests if request[0] not in {"GET"}] == []
-    tags["1.3.0"] = digest("1.3.0")
-    await world.pass_time(INTERVAL + 10)
-    assert world.active == (digest("1.3.0"), "v1")
-
-
 @pytest.mark.parametrize(
     "config", [{"modelSource": {"x": 1}}, {"imagePullSecrets": [{}]}, {"imagePullSecrets": 5}, {"modelSource": [1]}]
 )
@@ -217,22 +177,6 @@ def test_a_record_that_somebody_edited_is_looked_after_as_far_as_it_can_be_read(
     release = Release(1, "digits-1", Inputs(image, None, config), image.ref, {})
     assert questions.released(KEY, release) is None
     assert questions.released(KEY, replace(release, inputs=Inputs(image, None, {}))) is not None
-
-
-def app(namespace: str, name: str, spec: Manifest) -> AIApp:
-    return AIApp.parse({"metadata": {"namespace": namespace, "name": name}, "spec": spec})
-
-
-def follow(followed: Followed, one: AIApp, **held: str) -> None:
-    """Follow all streams of an app; held: the digest that is, by `image` or `model`."""
-    policies = {Stream.IMAGE: following.image_policy(one), Stream.MODEL: following.model_policy(one)}
-    followed.streams.follow(
-        one,
-        {stream: policy for stream, policy in policies.items() if policy},
-        (),
-        again=False,
-        held={Stream(stream.capitalize()): frozenset({digest}) for stream, digest in held.items()},
-    )
 
 
 @pytest.mark.parametrize(("apps", "namespaces"), [(1000, 4), (2, 2)])
@@ -246,7 +190,7 @@ def test_apps_of_a_namespace_share_their_questions_and_namespaces_never_do(apps:
         followed.registry.tags_of["harbor.corp.example/digits"] = {"1.0.0": digest("1.0.0")}
         followed.folder.versions = {"v1": 1}
         for n in range(apps):
-            follow(followed, app(f"team-{n % namespaces}", f"app-{n}", spec))
+            follow(followed, app_of(f"team-{n % namespaces}", f"app-{n}", spec))
         await asyncio.sleep(INTERVAL * 2 + 1)
         await followed.feeds.stop()
         return followed
@@ -272,68 +216,20 @@ def test_apps_of_a_namespace_share_their_questions_and_namespaces_never_do(apps:
 )
 async def test_what_is_read_from_elsewhere_or_as_somebody_else_is_another_question(other: Manifest) -> None:
     followed = Followed(MemoryApi())
-    follow(followed, app("vision", "a", FOLLOWING))
-    follow(followed, app("vision", "b", FOLLOWING))
+    follow(followed, app_of("vision", "a", FOLLOWING))
+    follow(followed, app_of("vision", "b", FOLLOWING))
     assert len(followed.feeds) == 2
-    follow(followed, app("vision", "c", {**FOLLOWING, **other}))
+    follow(followed, app_of("vision", "c", {**FOLLOWING, **other}))
     assert len(followed.feeds) == 3
     await followed.feeds.stop()
 
 
-@pytest.mark.parametrize("namespaces", [1, 2])
-def test_apps_with_other_holds_share_the_listing_and_choose_for_themselves(namespaces: int) -> None:
-    spec = {**FOLLOWING, "image": "harbor.corp.example/digits", "imagePullSecrets": []}
-    spec["modelSource"] = {**FOLLOWING["modelSource"], "credentials": {"anonymous": {}}}
-
-    async def main() -> None:
-        followed = Followed(MemoryApi())
-        tags = followed.registry.tags_of["harbor.corp.example/digits"] = {"1.0.0": digest("1.0.0")}
-        followed.folder.versions = {"v1": 1, "v2": 2}
-        tags["1.1.0"] = digest("1.1.0")
-        for n in range(4):
-            one = app(f"team-{n % namespaces}", f"app-{n}", spec)
-            follow(followed, one, **({"image": digest("1.1.0"), "model": digest("v2")} if n < 2 else {}))
-        await asyncio.sleep(1)
-        for n in range(4):
-            answers = [
-                await followed.streams.answer(Key(f"team-{n % namespaces}", f"app-{n}"), s, fresh=False) for s in Stream
-            ]
-            assert [answer.digest for answer in answers if not isinstance(answer, Problem)] == (
-                [digest("1.0.0"), digest("v1")] if n < 2 else [digest("1.1.0"), digest("v2")]
-            )
-        assert len(followed.feeds) == 2 * namespaces
-        assert followed.registry.asked == {"LIST": namespaces, "HEAD": 2 * namespaces}
-        assert followed.folder.asked["names"] == namespaces
-        await followed.feeds.stop()
-
-    virtual_time.run(main())
-
-
-def test_a_hold_and_its_end_choose_anew_at_once() -> None:
-    one = app(*KEY, {**FOLLOWING, "imagePullSecrets": [], "image": "harbor.corp.example/digits"})
-
-    async def main() -> None:
-        followed = Followed(MemoryApi())
-        followed.registry.tags_of["harbor.corp.example/digits"] = {n: digest(n) for n in ("1.0.0", "1.1.0")}
-        chosen = []
-        for held in ({}, {"image": digest("1.1.0")}, {"image": digest("1.1.0")}, {}):
-            follow(followed, one, **held)
-            answer = await followed.streams.answer(KEY, Stream.IMAGE, fresh=False)
-            chosen += [answer.digest] if isinstance(answer, ResolvedImage) else []
-        assert chosen == [digest("1.1.0"), digest("1.0.0"), digest("1.0.0"), digest("1.1.0")]
-        assert virtual_time.now() == 0
-        assert followed.registry.asked["LIST"] == 3  # one for each change
-        await followed.feeds.stop()
-
-    virtual_time.run(main())
-
-
 async def test_accounts_ask_for_themselves() -> None:
     followed = Followed(MemoryApi())
-    follow(followed, app("vision", "a", BY_IDENTITY))
-    follow(followed, app("vision", "b", BY_IDENTITY))
+    follow(followed, app_of("vision", "a", BY_IDENTITY))
+    follow(followed, app_of("vision", "b", BY_IDENTITY))
     assert len(followed.feeds) == 4
     for name in "ab":
-        follow(followed, app("vision", name, {**BY_IDENTITY, "serviceAccountName": "shared"}))
+        follow(followed, app_of("vision", name, {**BY_IDENTITY, "serviceAccountName": "shared"}))
     assert len(followed.feeds) == 2
     await followed.feeds.stop()

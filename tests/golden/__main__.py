@@ -17,7 +17,7 @@ def main() -> None:
     for case, story in CASES.items():
         if "--observed" in sys.argv or not (FOLDER / case / "observed.yaml").exists():
             cluster = story()
-            cluster.asked = unresolved(cluster.app, cluster.children, cluster.ordered_revisions, cluster.pods)
+            cluster.asked = unresolved(cluster.app, cluster.children, cluster.ordered_revisions)
             write(case, "observed", observed_content(cluster.observed, cluster.settings, cluster.now))
         observed, settings, now = read(case)
         write(case, "plan", plan_content(plan(observed, settings, now), observed))

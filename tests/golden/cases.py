@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from aiapp_operator.notes import format_time
 from aiapp_operator.state import Drift
 from stand_ins.app_cluster import MODEL_SOURCE, NOON, SETTINGS, AppCluster, an_app, serving_cluster, without
 from stand_ins.pod_status import ended
 
 IDENTITY: Final = {"workloadIdentity": {"clientID": "01234567-89ab-cdef-0123-456789abcdef"}}
 SECRET: Final = {"secretRef": {"name": "minio"}}
+NIGHTLY: Final = {"schedule": [{"cron": "0 2 * * *", "timeZone": "Europe/Berlin", "duration": "2h"}]}
 IMAGE_2: Final = "contoso.azurecr.io/digits:1.4.2"
 
 
@@ -37,11 +39,71 @@ def rollout_complete() -> AppCluster:
     return cluster
 
 
+def gate_passed() -> AppCluster:
+    return _gated("Passed")
+
+
+def gate_failed() -> AppCluster:
+    return _gated("Failed")
+
+
+def gate_inconclusive() -> AppCluster:
+    return _gated("Inconclusive")
+
+
+def culprit_found() -> AppCluster:
+    """Both changed and failed; the new image failed with the old model too, and the new model passed with the old."""
+    cluster = serving_cluster()
+    cluster.gates["1.4.2"] = "Failed"
+    cluster.edit(image=IMAGE_2, modelVersion="42")
+    for _ in range(3):
+        cluster.run_once()
+        cluster.let_gates_end()
+    return cluster
+
+
+def window_waits() -> AppCluster:
+    return _edited(modelVersion="42", release=NIGHTLY)
+
+
+def window_opens() -> AppCluster:
+    cluster = window_waits()
+    cluster.run()
+    cluster.now = NOON.replace(hour=2, minute=0) + timedelta(days=1)
+    return cluster
+
+
+def glass_broken() -> AppCluster:
+    cluster = window_waits()
+    cluster.run()
+    cluster.annotate("release-now", "the model is wrong for children")
+    return cluster
+
+
+def bake_failed() -> AppCluster:
+    cluster = _edited(modelVersion="42", release={"bake": {"duration": "5m"}})
+    cluster.run()
+    cluster.roll_out()
+    ended_at = format_time(cluster.now)
+    cluster.wait()
+    pod = next(pod for pod in cluster.pods if pod["metadata"]["labels"]["aiapp.dev/role"] == "serving")
+    pod["status"] |= ended(1, "MemoryError", finishedAt=ended_at)
+    return cluster
+
+
+def rollback_to_a_revision() -> AppCluster:
+    cluster = _edited(modelVersion="42")
+    cluster.run()
+    cluster.roll_out()
+    cluster.annotate("rollback-to", "previous")
+    return cluster
+
+
 def corrupt_model() -> AppCluster:
     cluster = _edited(modelVersion="43")
-    cluster.run()
+    cluster.run_once()
     words = "ModelCorrupt: contosomodels/models/digits/43/model.npz: expected sha256:ab.., got sha256:cd.."
-    cluster.let_one_pod_start(**ended(1, words, container="fetch"))
+    cluster.let_a_gate_fetch(**ended(1, words, container="fetch"))
     return cluster
 
 
@@ -116,8 +178,7 @@ def latest_image() -> AppCluster:
 
 def latest_image_fails_and_a_newer_one_comes() -> AppCluster:
     cluster = latest_image()
-    cluster.run()
-    cluster.let_one_pod_start(**ended(1, "ImportError: no module named digits"))
+    cluster.gates["1.5.0"] = "Failed"
     cluster.run()
     cluster.tags.append("1.5.1")
     return cluster
@@ -144,6 +205,15 @@ CASES: Final[dict[str, Callable[[], AppCluster]]] = {
         image_bump,
         both_bumped,
         rollout_complete,
+        gate_passed,
+        gate_failed,
+        gate_inconclusive,
+        culprit_found,
+        window_waits,
+        window_opens,
+        glass_broken,
+        bake_failed,
+        rollback_to_a_revision,
         corrupt_model,
         image_missing,
         suspended,
@@ -164,6 +234,15 @@ CASES: Final[dict[str, Callable[[], AppCluster]]] = {
         trust_bundle,
     )
 }
+
+
+def _gated(result: str) -> AppCluster:
+    cluster = serving_cluster()
+    cluster.gates["42"] = result
+    cluster.edit(modelVersion="42")
+    cluster.run_once()
+    cluster.let_gates_end()
+    return cluster
 
 
 def _edited(**spec: object) -> AppCluster:

@@ -96,6 +96,7 @@ def plan_content(plan: Plan, observed: Observed) -> Manifest:
     return {
         "apply": [_annotated(child) if _id(child).name in known else _short(child, templates) for child in changed],
         "stands": [" ".join(_id(child)) for child in standing],
+        "create": list(plan.create),
         "delete": [" ".join(child) for child in plan.delete],
         "status": plan.status,
         "events": [f"{event.type} {event.reason}: {event.message}" for event in plan.events],

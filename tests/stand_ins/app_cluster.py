@@ -136,12 +136,22 @@ class AppCluster:
             **more,
         }
 
+    def annotate(self, action: str, argument: str) -> None:
+        """Ask for something now."""
+        value = f"{argument}@{format_time(self.now)}"
+        self.app["metadata"].setdefault("annotations", {})[f"aiapp.dev/{action}"] = value
+
+    def let_a_gate_fetch(self, **pod_status: Any) -> None:
+        """Let the Job that has no pod yet start one that is not done."""
+        (job,) = [each for each in self.children.values() if each["kind"] == "Job"]
+        self.pods.append({**gate_pod(job, "Passed", self.now), "status": {"phase": "Failed", **pod_status}})
+
     # --- what the operator does ----------------------------------------------------------------------------
     def run(self) -> Plan:
         """Ask, plan, and do what was planned, until no gate that was begun has come to its end; return all of it."""
         whole = self.run_once()
         asked = self.asked
-        while self._let_gates_end():
+        while self.let_gates_end():
             step = self.run_once()
             whole = replace(
                 step,
@@ -167,7 +177,7 @@ class AppCluster:
             self.app["status"] = deepcopy(planned.status)
         return planned
 
-    def _let_gates_end(self) -> bool:
+    def let_gates_end(self) -> bool:
         """Let the Jobs that have no pod yet come to what `gates` says of their releases."""
         ended = False
         for job in [manifest for child, manifest in self.children.items() if child.kind == "Job"]:

@@ -171,8 +171,9 @@ def acknowledge(app: Manifest, now: datetime) -> Manifest | None:
         RECONCILING: Verdict("True", Reason.RESOLVING, resolving.message),
     }
     before = conditions_of(status)
-    # What serves is not judged again here: Ready keeps the generation that it was judged by.
-    kept = [before[READY]] if READY in before else stamped(app, {READY: resolving}, now)
+    # What serves is not judged again here: such conditions keep the generation that they were judged by.
+    kept = [before[kind] for kind in (READY, GATE_PASSED) if kind in before]
+    kept = kept or stamped(app, {READY: resolving}, now)
     shown = in_order([*kept, *stamped(app, verdicts, now)])
     return {**status, "observedGeneration": generation, "conditions": shown}
 

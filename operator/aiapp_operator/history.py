@@ -34,12 +34,16 @@ class _End(NamedTuple):
     problem: Problem | None = None
 
 
-def entries(record: Ledger, under_way: frozenset[int]) -> list[Manifest]:
+def entries(record: Ledger, under_way: frozenset[int] = frozenset(), stays: int = 0) -> list[Manifest]:
     """Return what became of the last releases as status shows it, newest first.
 
     under_way: numbers of the releases of which nobody knows yet.
+    stays: number of one that was found bad and serves on, as there is nothing to go back to.
     """
-    ends = [(end, release) for release in record.releases if (end := _end(release.notes, release.number in under_way))]
+    ends = []
+    for release in record.releases:
+        end = _end(release.notes, release.number in under_way, release.number == stays)
+        ends += [(end, release)] if end else []
     ends.sort(key=lambda each: (each[0].time, each[1].number), reverse=True)
     return [_entry(release, end) for end, release in ends[:MOST]]
 
@@ -72,9 +76,9 @@ def difference(old: Contents, new: Contents) -> str:
     return ", ".join(_step(stream, before, after) for stream, before, after in streams if before or after)
 
 
-def _end(notes: Notes, under_way: bool) -> _End | None:
+def _end(notes: Notes, under_way: bool, stays: bool) -> _End | None:
     """Return how a release ended; None: it has not, or came to nothing before it was tried."""
-    if notes.undone and (notes.released is None or notes.undone >= notes.released):
+    if notes.undone and not stays and (notes.released is None or notes.undone >= notes.released):
         return _End(ROLLED_BACK, notes.undone, notes.started, notes.undone_problem)
     if notes.released:
         again = notes.baked is not None and notes.baked < notes.released  # only its first start is on record
@@ -82,7 +86,7 @@ def _end(notes: Notes, under_way: bool) -> _End | None:
     if notes.gate is GateResult.FAILED and notes.gated:
         return _End(GATE_FAILED, notes.gated, notes.asked, notes.gate_problem)
     tried = notes.started or notes.gated
-    return _End(SUPERSEDED, tried, None) if tried and not under_way else None
+    return _End(SUPERSEDED, tried, None) if tried and not (under_way or stays) else None
 
 
 def _entry(release: Release, end: _End) -> Manifest:

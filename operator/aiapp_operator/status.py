@@ -19,6 +19,7 @@ RECORDED: Final = ("active", "candidate", "image", "nextRelease", "holds", "held
 """Fields that say what ControllerRevisions say."""
 MOST_HOLDS: Final = 32
 MOST_NAMED: Final = 3
+NAME_LENGTH: Final = 150
 WORDS_LENGTH: Final = 1024
 RUNNING: Final = "Running"
 WAITING: Final = "Waiting"
@@ -39,7 +40,7 @@ def project(situation: Situation, url: str, now: datetime) -> Manifest:
         "nextRelease": next_release(situation.decision),
         "holds": holds_status(situation.decision),
         "held": held(situation.decision),
-        "history": history.entries(situation.record, _under_way(situation)),
+        "history": _history(situation),
         "lastHandledActions": actions.handled(situation.app, now),
         "url": url,
         "image": active.image_name if active else "",
@@ -188,12 +189,16 @@ def held(decision: Decision | None) -> str:
     """Return `model 41, image 1.4.2`: the newest holds in one line."""
     names = list(dict.fromkeys(up_to_date.named(hold) for hold in (decision.holds if decision else ())))
     more = f", and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    return ", ".join(name[:NAME_LENGTH] for name in names[:MOST_NAMED]) + more
 
 
-def _under_way(situation: Situation) -> frozenset[int]:
-    on_the_way = (situation.target, situation.candidate, situation.decision.candidate if situation.decision else None)
-    return frozenset(release.number for release in on_the_way if release)
+def _history(situation: Situation) -> list[Manifest]:
+    decision, target = situation.decision, situation.target
+    # While a culprit is looked for, the half that passed may still go out.
+    tried = (decision.candidate, *decision.used) if decision else ()
+    under_way = frozenset(release.number for release in (target, *tried) if release)
+    stays = target.number if decision and decision.stays and target else 0
+    return history.entries(situation.record, under_way, stays)
 
 
 def url(app: AIApp, service: Manifest, cluster_domain: str) -> str:

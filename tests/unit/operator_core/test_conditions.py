@@ -200,6 +200,7 @@ class TestUpToDate:
         cluster.run()
         assert shown(cluster, "UpToDate") == ("False", "NoWayBack")
         assert shown(cluster, "Ready") == ("False", "Crashing")
+        assert [entry["result"] for entry in cluster.app["status"]["history"]] == ["Released"]
 
     def test_a_way_back_that_somebody_wants_is_told_with_its_end(self) -> None:
         cluster = serving_cluster()
@@ -277,6 +278,7 @@ class TestAcknowledge:
             "Ready": ("True", "Serving", 1),
             "UpToDate": ("Unknown", "Resolving", 2),
             "SourcesResolved": ("Unknown", "Resolving", 2),
+            "GatePassed": ("True", "Passed", 1),
             "Reconciling": ("True", "Resolving", 2),
         }
         assert status["active"] == cluster.app["status"]["active"]

@@ -117,6 +117,17 @@ class TestHistory:
         results = [(entry["revision"], entry["result"]) for entry in shown(cluster)["history"]]
         assert results == [(1, "Released"), (2, "RolledBack")]
 
+    def test_a_half_that_passed_is_under_way_until_the_other_has_been_tried(self) -> None:
+        cluster = serving_cluster()
+        cluster.gates["42"] = "Failed"
+        cluster.edit(image="contoso.azurecr.io/digits:1.4.2", modelVersion="42")
+        results = set()
+        for _ in range(8):
+            cluster.run_once()
+            results |= {entry["result"] for entry in shown(cluster)["history"]}
+            cluster.let_gates_end()
+        assert results == {"Released", "GateFailed"}
+
     def test_is_the_same_when_status_was_lost(self) -> None:
         cluster = failed_gate()
         before = shown(cluster)["history"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cluster import images
+from cluster.images import ImageArchive
 from cluster.kubectl import PULL_SECRET, TRUST_CONFIG_MAP
 from cluster.network import REGISTRY_PORT, S3_PORT, TOKEN_REGISTRY_PORT
 from cluster.protocol import Cluster
-from cluster.toolchain import say
+from e2e import product
 from e2e.rig import ROOT, Deployed, Tenant
 from e2e.variants import variants
 
@@ -63,21 +63,16 @@ class Pushed:
     operator: str
     serving: str
     apps: dict[str, str]
-    archives: dict[str, images.ImageArchive]
+    archives: dict[str, ImageArchive]
 
 
 def _push(cluster: Cluster, folder: Path) -> Pushed:
-    base = {"BASE_IMAGE": images.ensure_base_image(say).reference}
-    operator = images.build_image("aiapp-operator", ROOT / "Dockerfile.operator", ROOT, base, say)
-    serving = images.build_image("aiapp-serving", ROOT / "Dockerfile.serving", ROOT, base, say)
-    app, plain = Path(__file__).parent / "app", Path(__file__).parent / "plain"
-    built = images.build_image("test-app", app / "Dockerfile", app, {"BASE_IMAGE": serving.reference}, say)
-    archives = variants(built, "APP_KIND", APP_KINDS, folder)
-    archives["plain"] = images.build_image("test-plain", plain / "Dockerfile", plain, base, say)
+    built = product.build()
+    archives = {**variants(built.app, "APP_KIND", APP_KINDS, folder), "plain": built.plain}
     for kind, archive in archives.items():
         cluster.push_image(archive, name="test-app", tag=kind)
     apps = {kind: f"{cluster.registry}/test-app:{kind}" for kind in archives}
-    return Pushed(cluster.push_image(operator), cluster.push_image(serving), apps, archives)
+    return Pushed(cluster.push_image(built.operator), cluster.push_image(built.serving), apps, archives)
 
 
 def _values(cluster: Cluster, pushed: Pushed) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What others do to the children of an app is put right, names of others are respected, and rest is rest."""
 
 import json
+import subprocess
 from typing import Any
 
 import pytest
 
-from aiapp_models.contract import ANNOTATION_HASH
-from e2e.rig import App, Manifest, Tenant, eventually
+from aiapp_models.contract import ANNOTATION_HASH, IDENTITY_AUDIENCE
+from e2e.rig import App, Deployed, Manifest, Tenant, eventually
 
 pytestmark = pytest.mark.needs("pods", "push-image", "azurite")
 
@@ -133,3 +134,22 @@ def test_a_service_of_somebody_else_is_never_taken(app: App) -> None:
     app.tenant.kubectl("delete", "service", "taken")
     other.wait("UpToDate")
     app.tenant.kubectl("delete", "aiapp", "taken")
+
+
+def test_the_operator_gets_no_token_that_opens_the_cluster(deployed: Deployed) -> None:
+    def token(*asked: str) -> str:
+        me = f"--as=system:serviceaccount:{deployed.namespace}:aiapp-operator"
+        command = ("create", "token", "default", "--namespace=default", me, *asked)
+        return deployed.cluster.kubectl(*command, stderr=subprocess.STDOUT)
+
+    ours = f"--audience={IDENTITY_AUDIENCE}"
+    assert token(ours).count(".") == 2
+    for asked in (
+        (),
+        ("--audience=https://kubernetes.default.svc",),
+        (ours, "--audience=vault"),
+        (ours, "--duration=2h"),
+    ):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            token(*asked)
+        assert "the AIApp operator gets tokens of ServiceAccounts for" in refused.value.output

@@ -9,7 +9,9 @@ from tasks.environment import ensure_environment
 from tasks.lanes import Lane
 
 NOTHING_COLLECTED = 5
-RELEASES = tuple(f"tests/e2e/test_{name}.py" for name in ("following", "operator_faults"))
+RELEASES = tuple(
+    f"tests/e2e/test_{name}.py" for name in ("rollback", "windows", "gate", "following", "operator_faults")
+)
 """About half of the cluster tests' time: a lane of its own, with an operator of its own."""
 ONE_CLUSTER = ("--cluster-name", "--kubeconfig")
 """Options that name the cluster to use: a second lane would want another one."""
@@ -23,11 +25,17 @@ def test(arguments: Sequence[str]) -> int:
     if build.wait():
         unit.wait()
         raise TaskError("the cluster's parts could not be built; the lines above say why. Again: make test")
-    lanes = [
-        Lane(name, [*_pytest(python, name), "-v", *chosen, *arguments])
-        for name, chosen in _cluster_lanes(arguments).items()
-    ]
-    failed = [] if unit.wait() == 0 else [unit]
+    images = Lane("images", [python, "-m", "e2e.product"])
+    lanes = {}
+    for name, chosen in _cluster_lanes(arguments).items():
+        lanes[name] = Lane(name, [*_pytest(python, name), "-v", *chosen, *arguments])
+        images.wait()  # the last lane needs them at once, and a test's time is limited
+    return _outcome(unit, tuple(lanes.values()))
+
+
+def _outcome(unit: Lane, lanes: Sequence[Lane]) -> int:
+    """Wait for all, say how each ended, and return the exit status."""
+    failed = [unit] if unit.wait() else []
     statuses = [lane.wait() for lane in lanes]
     failed += [lane for lane, status in zip(lanes, statuses, strict=True) if status not in {0, NOTHING_COLLECTED}]
     if all(status == NOTHING_COLLECTED for status in statuses):
@@ -44,12 +52,12 @@ def _pytest(python: Path, lane: str) -> list[str | Path]:
 
 
 def _cluster_lanes(arguments: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return what each lane gives pytest: what is in no lane of its own goes into the last."""
+    """Return what each lane gives pytest, the one that can begin without images first; it takes what no other has."""
     named = any(argument.partition("=")[0] in ONE_CLUSTER for argument in arguments)
     if named or wanted_backend().startswith("context:"):
         return {"cluster": ("tests/e2e",)}
     others = tuple(f"--ignore={path}" for path in RELEASES)
     return {
-        "releases": (*RELEASES, "--cluster-name=tests-releases"),
         "cluster": ("tests/e2e", *others, "--cluster-name=tests"),
+        "releases": (*RELEASES, "--cluster-name=tests-releases"),
     }

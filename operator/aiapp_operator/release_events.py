@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aiapp_operator import history
+from aiapp_operator.conditions import UP_TO_DATE, conditions_of
 from aiapp_operator.history import Contents, difference
 from aiapp_operator.ledger import short_image
 from aiapp_operator.reasons import Reason
@@ -67,10 +68,7 @@ def _gates(status: Manifest) -> dict[int, str]:
 
 def _ended(old: Manifest, new: Manifest) -> Iterator[Event]:
     """Yield what the history has to tell of releases that were found bad."""
-    known = {(entry["revision"], entry["result"], entry["time"]) for entry in old.get("history", ())}
-    for entry in reversed(new.get("history", ())):
-        if (entry["revision"], entry["result"], entry["time"]) in known:
-            continue
+    for entry in _news(old, new):
         release = f"revision {entry['revision']} ({_names(entry)})"
         why = ": ".join(entry[field] for field in ("reason", "message") if field in entry)
         if entry["result"] == history.GATE_FAILED:
@@ -142,11 +140,17 @@ def _given_up(old: Manifest, new: Manifest) -> Iterator[Event]:
     gone, active = old.get("candidate"), new.get("active")
     if not gone or not active or new.get("candidate") or _revision(old.get("active")) != active["revision"]:
         return
-    if all(
-        entry["revision"] != gone["revision"] or entry["result"] == history.SUPERSEDED
-        for entry in new.get("history", ())
-    ):
+    suspended = conditions_of(new).get(UP_TO_DATE, {}).get("reason") == Reason.SUSPENDED
+    ended = [entry for entry in _news(old, new) if entry["revision"] == gone["revision"]]
+    if not suspended and all(entry["result"] == history.SUPERSEDED for entry in ended):
         yield Event(NORMAL, Reason.RECOVERED, f"revision {gone['revision']} is given up: {_change(gone, active)}")
+
+
+def _news(old: Manifest, new: Manifest) -> list[Manifest]:
+    """Return what became of releases since the status before, oldest first."""
+    known = {(entry["revision"], entry["result"], entry["time"]) for entry in old.get("history", ())}
+    shown = reversed(new.get("history", ()))
+    return [entry for entry in shown if (entry["revision"], entry["result"], entry["time"]) not in known]
 
 
 def _waits_for_window(waiting: Manifest) -> bool:

@@ -194,9 +194,10 @@ def held(decision: Decision | None) -> str:
 
 def _history(situation: Situation) -> list[Manifest]:
     decision, target = situation.decision, situation.target
-    # While a culprit is looked for, the half that passed may still go out.
+    # While a culprit is looked for, the half that passed may still go out; so may what passed before a suspension.
     tried = (decision.candidate, *decision.used) if decision else ()
-    under_way = frozenset(release.number for release in (target, *tried) if release)
+    waiting = situation.record.releases[-1:] if situation.suspended else ()
+    under_way = frozenset(release.number for release in (target, *tried, *waiting) if release)
     stays = target.number if decision and decision.stays and target else 0
     return history.entries(situation.record, under_way, stays)
 

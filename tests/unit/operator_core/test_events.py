@@ -170,6 +170,18 @@ class TestAGate:
         cluster.edit(modelVersion="43")
         assert reasons(cluster.run()) == ["GateStarted", "GatePassed"]
 
+    def test_that_ends_while_the_app_is_suspended_gives_nothing_up(self) -> None:
+        cluster = serving_cluster()
+        cluster.gates["42"] = ""
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.edit(suspend=True)
+        cluster.gates["42"] = "Passed"
+        assert cluster.run().events == ()
+        assert [entry["revision"] for entry in cluster.app["status"]["history"]] == [1]
+        cluster.edit(suspend=None)
+        assert reasons(cluster.run()) == ["ReleaseStarted"]
+
 
 class TestTime:
     def test_a_window_that_is_waited_for_is_told_once(self) -> None:

@@ -30,7 +30,7 @@ from aiapp_operator.ledger import Ledger, Release, read
 from aiapp_operator.reasons import Reason
 from aiapp_operator.settings import Settings
 from aiapp_operator.situation import Situation, Verdict
-from aiapp_operator.state import Manifest, ObjectId, Observed, Plan, Problem, Severity, Stream
+from aiapp_operator.state import Manifest, ObjectId, Observed, Part, Plan, Problem, Severity, Stream
 
 WAITING_SECONDS: Final = (60, 120, 300, 600)
 TRANSIENT_SECONDS: Final = (5, 300)
@@ -177,7 +177,8 @@ def _until(due: datetime | None, now: datetime) -> float | None:
 def _asked_again(decision: Decision, reported: Plan, now: datetime) -> float | None:
     """Return seconds until a source that is not followed is asked again for something better than what is held."""
     tried = decision.candidate is not None and decision.candidate.notes.attempts > 0
-    if not (decision.in_the_way or tried) or len(decision.follows) == len(Stream):
+    held = any(hold.part is not Part.ALL for hold in decision.in_the_way)
+    if not (held or tried) or len(decision.follows) == len(Stream):
         return None
     waiting = Problem(Severity.WAITING, Reason.HELD, "")
     judged = conditions.conditions_of(reported.status or {})

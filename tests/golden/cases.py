@@ -84,8 +84,8 @@ def bake_failed() -> AppCluster:
     cluster = _edited(modelVersion="42", release={"bake": {"duration": "5m"}})
     cluster.run()
     cluster.roll_out()
-    ended_at = format_time(cluster.now)
     cluster.wait()
+    ended_at = format_time(cluster.now)
     pod = next(pod for pod in cluster.pods if pod["metadata"]["labels"]["aiapp.dev/role"] == "serving")
     pod["status"] |= ended(1, "MemoryError", finishedAt=ended_at)
     return cluster

@@ -149,7 +149,8 @@ def _scheduled(run: Run, decision: Decision, ready: Release | None) -> Decision:
         return _after(run, decision)
     opening = windows.opening(run.app.spec.release, run.now)
     if not opening.open and candidate:
-        return replace(decision, next_release=opening.at, waits_for=opening.reason)
+        words = opening.message
+        return replace(decision, next_release=opening.at, waits_for=opening.reason, waits_words=words)
     return _after(run, decision)
 
 

@@ -39,6 +39,7 @@ class Decision:
     as_asked: `target` is made of what the spec asks for.
     gate: how the candidate's gate stands; None: it has none, or its verdict is on record.
     next_release: when the candidate may go; None: nobody knows, or nothing waits. waits_for: Schedule, Freeze, Bake.
+    waits_words: what a schedule or a freeze lets it wait for, in words.
     holds: all that are in force, newest first. in_the_way: those that keep back what the spec and its sources ask for.
     stays: why a bad release is not undone.
     create, delete: Jobs of gates.
@@ -60,6 +61,7 @@ class Decision:
     gate: Gate | None = None
     next_release: datetime | None = None
     waits_for: str = ""
+    waits_words: str = ""
     holds: tuple[Hold, ...] = ()
     in_the_way: tuple[Hold, ...] = ()
     stays: Problem | None = None

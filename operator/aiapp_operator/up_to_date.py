@@ -143,8 +143,8 @@ def _waiting(situation: Situation, decision: Decision, candidate: Release) -> Ve
     if decision.waits_for == "Bake":
         words = f"{candidate} passed its gate and goes when the bake of {situation.target} is over{at and f',{at}'}"
         return Verdict("False", Reason.WAITING_FOR_BAKE, words)
-    until = "the freeze ends" if decision.waits_for == "Freeze" else "its window opens"
-    when = f"goes when {until},{at}" if at else "no window opens for it"
+    planned = at and decision.waits_for == "Schedule"
+    when = f"goes when its window opens,{at}" if planned else f"waits: {decision.waits_words}"
     now = command(situation, "release-now", "now")
     words = f"{candidate} passed its gate and {when}; to release it in spite of that: {now}"
     return Verdict("False", Reason.WAITING_FOR_WINDOW, words)

@@ -1,5 +1,10 @@
 """The other conditions, their times, and the first word about a new spec."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from aiapp_operator.conditions import acknowledge
 from stand_ins.app_cluster import AppCluster, an_app, digest, serving_cluster, without
 from stand_ins.pod_status import ended
@@ -170,6 +175,15 @@ class TestUpToDate:
         assert "goes when its window opens, at 2026-11-24T02:00:00Z" in message
         assert "aiapp.dev/release-now=now@" in message
 
+    def test_repeats_why_a_freeze_was_made(self) -> None:
+        freeze = {"from": "2026-11-20T00:00:00Z", "to": "2027-01-04T00:00:00Z", "reason": "holidays"}
+        cluster = serving_cluster(release={"freezes": [freeze]})
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        assert shown(cluster, "UpToDate") == ("False", "WaitingForWindow")
+        words = "waits: the freeze from 2026-11-20T00:00:00Z to 2027-01-04T00:00:00Z (holidays); "
+        assert words in cluster.conditions["UpToDate"]["message"]
+
     def test_waits_for_the_bake_of_the_release_before(self) -> None:
         cluster = serving_cluster(release=BAKE)
         cluster.edit(modelVersion="42")
@@ -265,6 +279,61 @@ class TestTimes:
         planned = cluster.run()
         assert planned.status == before.app["status"]
         assert planned.events == ()
+
+
+def in_a_bake() -> AppCluster:
+    return serving_cluster(release=BAKE)
+
+
+def waiting(**release: Any) -> AppCluster:
+    cluster = serving_cluster(release={"bake": {"duration": "0s"}, **release})
+    cluster.edit(modelVersion="42")
+    cluster.run()
+    return cluster
+
+
+def behind_a_bake() -> AppCluster:
+    return waiting(**BAKE)
+
+
+def behind_a_window() -> AppCluster:
+    return waiting(**NIGHTLY)
+
+
+def behind_a_freeze() -> AppCluster:
+    return waiting(freezes=[{"from": "2026-11-20T00:00:00Z", "to": "2027-01-04T00:00:00Z", "reason": "holidays"}])
+
+
+def in_its_gate() -> AppCluster:
+    cluster = serving_cluster()
+    cluster.gates["42"] = ""
+    cluster.edit(modelVersion="42")
+    cluster.run()
+    return cluster
+
+
+def without_a_way_back() -> AppCluster:
+    cluster = in_a_bake()
+    crash(cluster)
+    cluster.run()
+    return cluster
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        *(failed_gate, bad_bake, in_a_bake, in_its_gate, without_a_way_back),
+        *(behind_a_bake, behind_a_window, behind_a_freeze),
+    ],
+)
+def test_the_same_cluster_some_seconds_later_is_the_very_same_status(life: Callable[[], AppCluster]) -> None:
+    cluster = life()
+    cluster.run()
+    before = cluster.observed
+    cluster.wait(seconds=7)
+    planned = cluster.run()
+    assert planned.status == before.app["status"]
+    assert planned.events == ()
 
 
 class TestAcknowledge:

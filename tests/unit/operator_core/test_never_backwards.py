@@ -97,7 +97,7 @@ def test_what_serves_is_never_followed_by_something_older(model_policy: str, ste
 
 @pytest.mark.parametrize("model_policy", MODEL_POLICIES)
 @given(steps=STEPS, chance=st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_newest_is_reached_once_the_listing_is_whole(model_policy: str, steps: list[Step], chance: Any) -> None:
     cluster = app_following(model_policy)
     for step in steps:

@@ -1,12 +1,14 @@
-"""A cluster of many apps in memory, whose Deployments roll out at once, with a whole operator on it."""
+"""A cluster of many apps in memory, whose gates pass and Deployments roll out at once, with a whole operator on it."""
 
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 from aiapp_operator.assembly import Operator
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Key, Manifest
+from stand_ins.gate_pods import gate_pod
 from unit.operator_shell.memory_api import MemoryApi
 
 UNWATCHED = frozenset({"ControllerRevision", "Event", "Secret"})
@@ -17,6 +19,7 @@ class ClusterOfApps(MemoryApi):
 
     def __init__(self) -> None:
         super().__init__()
+        self.clock = lambda: datetime.now(UTC)
         self.see: Callable[[str, Manifest], None] = lambda _event, _manifest: None
         self.changed: Callable[[Key, Manifest], None] = lambda _key, _status: None
 
@@ -29,6 +32,8 @@ class ClusterOfApps(MemoryApi):
         if stored["kind"] == "AIApp" and "status" in stored:
             metadata = stored["metadata"]
             self.changed(Key(metadata["namespace"], metadata["name"]), stored["status"])
+        if stored["kind"] == "Job":
+            self.put(gate_pod(stored, "Passed", self.clock()))
         return stored
 
 
@@ -51,7 +56,8 @@ def begin(cluster: ClusterOfApps, endpoints: tuple[str, ...]) -> Operator:
 
 
 def put_app(cluster: ClusterOfApps, key: Key, number: int, spec: dict[str, Any]) -> None:
-    """Create an AIApp as a user would."""
+    """Create an AIApp as a user would; it bakes nothing, so that one release may come right after another."""
+    spec = {"release": {"bake": {"duration": "0s"}}, **spec}
     metadata = {"namespace": key.namespace, "name": key.name, "uid": f"app-{number}", "generation": 1}
     cluster.put({"apiVersion": "aiapp.dev/v1alpha1", "kind": "AIApp", "metadata": metadata, "spec": spec})
 

@@ -138,7 +138,7 @@ def _onward(run: Run, decision: Decision, present: _Present, gates: Mapping[int,
     inputs = Inputs(decision.image, decision.model, run.asked.config)
     wish = _wish(run, decision.record, present.base, inputs)
     held = holds.in_force(wish.record, run.asked.fingerprint)
-    in_the_way = (*wish.in_the_way, *_passed_by(run, held))
+    in_the_way = (*wish.in_the_way, *_passed_by(run, wish.record, present.base, held))
     decision = replace(decision, record=wish.record, holds=held, in_the_way=in_the_way, used=wish.used)
     target = decision.target
     if wish.release is None or (target and wish.release.number == target.number):
@@ -151,11 +151,17 @@ def _onward(run: Run, decision: Decision, present: _Present, gates: Mapping[int,
     return candidate.brought_out(run, decision, wish.release, present.base, gates)
 
 
-def _passed_by(run: Run, held: Iterable[Hold]) -> tuple[Hold, ...]:
-    """Return the holds on what a followed source has that is newer than its answer."""
+def _passed_by(run: Run, record: Ledger, base: Release | None, held: Iterable[Hold]) -> tuple[Hold, ...]:
+    """Return the holds on what a followed source has that is newer than its answer, and than what serves."""
     answers = (run.observed.sources.image, run.observed.sources.model)
-    passed = [digest for each in answers if each and not isinstance(each, Problem) for digest in each.passed_by]
-    return tuple(hold for hold in held if hold.digest in passed and hold.part in (Part.IMAGE, Part.MODEL))
+    passed = {digest for each in answers if each and not isinstance(each, Problem) for digest in each.passed_by}
+    return tuple(
+        hold
+        for hold in held
+        if hold.digest in passed
+        and hold.part in (Part.IMAGE, Part.MODEL)
+        and (base is None or resolution.is_ahead(run.asked, record, hold, base))
+    )
 
 
 def _suspended(decision: Decision, gates: Mapping[int, Gate]) -> Decision:

@@ -13,8 +13,9 @@ from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy, Version
 from aiapp_operator.image_reference import ImageReference
 from aiapp_operator.ledger import Inputs, Ledger, Release, digest_of
+from aiapp_operator.notes import Hold
 from aiapp_operator.reasons import Reason
-from aiapp_operator.state import Manifest, Problem, ResolvedImage, ResolvedModel, Severity, Sources, Stream
+from aiapp_operator.state import Manifest, Part, Problem, ResolvedImage, ResolvedModel, Severity, Sources, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,17 @@ def leads_to(asked: Demand, inputs: Inputs, newest: Release, base: Release) -> b
     if own is None or its is None or its.digest in (own.digest, base.inputs.model and base.inputs.model.digest):
         return True
     return asked.model is not None and following.newer(_model_version(own), _model_version(its), asked.model)
+
+
+def is_ahead(asked: Demand, record: Ledger, hold: Hold, base: Release) -> bool:
+    """Tell whether what a hold is on is newer than `base` by its stream's policy; what left the record counts so."""
+    for release in record.releases:
+        model, own = release.inputs.model, base.inputs.model
+        if hold.part is Part.IMAGE and asked.image and release.inputs.image.digest == hold.digest:
+            return asked.image.type == following.TAG or not _reaches(base.ref, release.ref, asked.image)
+        if hold.part is Part.MODEL and asked.model and own and model and model.digest == hold.digest:
+            return following.newer(_model_version(model), _model_version(own), asked.model)
+    return True
 
 
 def same_place(config: Manifest, other: Manifest) -> bool:

@@ -240,6 +240,15 @@ class App:
         answer = self.answer()
         assert (answer["image"], answer["model"]) == (image, model)
 
+    def wait_for_answer(self, image: str, model: str) -> None:
+        """Wait until what answers is of this release: the old one's pods do so for a moment after the switch."""
+
+        def answers() -> bool:
+            answer = self.answer()
+            return (answer["image"], answer["model"]) == (image, model)
+
+        eventually(f"{image} answers with {model}", answers, seconds=READY_SECONDS)
+
     def writes(self) -> dict[str, list[Manifest]]:
         """Return what the operator wrote last, and when, to the app and everything that it is made of."""
         kinds = "aiapps,deployments,services,serviceaccounts,poddisruptionbudgets,controllerrevisions"

@@ -107,8 +107,8 @@ def test_of_an_image_and_a_model_that_come_together_the_good_one_ships(stage: St
     app, before = stage.app, _holds(stage.app)
     app.tenant.upload_model("worse", golden="model better")
     app.edit(image=stage.images["two"], modelVersion="worse")
+    app.wait_for_answer("two", "model 1")
     app.wait_for_reason("UpToDate", "Held")
-    app.expect_answer("two", "model 1")
     assert _holds(app) == sorted([*before, ("Model", "worse", "CaseFailed")])
 
 

@@ -20,7 +20,7 @@ def app(tenant: Tenant) -> App:
     return app
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def leaving(app: App) -> Iterator[App]:
     """An app in a namespace of its own that a test deletes."""
     with app.tenant.cluster.namespace("leaving") as namespace:
@@ -50,14 +50,8 @@ def test_without_the_operator_apps_serve_and_delete_and_what_was_edited_is_caugh
         doomed.expect_answer("one", "model 1")
         assert _finalizers(tenant.objects(f"aiapps,{CHILDREN}")) == []
         tenant.kubectl("delete", "aiapp", doomed.name, f"--timeout={GONE_SECONDS:.0f}s")
-        label = f"app.kubernetes.io/instance={doomed.name}"
-        eventually(
-            "the children are gone",
-            lambda: not tenant.kubectl("get", CHILDREN, "-l", label, "-o", "name"),
-            seconds=GONE_SECONDS,
-        )
-        gone = f"namespace/{leaving.tenant.namespace}"
-        tenant.cluster.kubectl("wait", gone, "--for=delete", f"--timeout={GONE_SECONDS:.0f}s")
+        for gone in (doomed, leaving):
+            _wait_until_gone(gone)
         app.edit(modelVersion="2")
         tenant.kubectl("delete", "service", app.name)
     finally:
@@ -91,6 +85,21 @@ def test_an_api_server_that_was_away_is_found_again(app: App) -> None:
     app.edit(image=app.tenant.deployed.images["two"])
     app.wait("UpToDate")
     assert app.answer()["image"] == "two"
+
+
+def test_the_namespace_that_was_deleted_without_the_operator_is_gone(leaving: App) -> None:
+    # Last: Kubernetes looks again after half of a pod's grace, whoever has nothing left in it.
+    gone = ("wait", f"namespace/{leaving.tenant.namespace}", "--for=delete", f"--timeout={GONE_SECONDS:.0f}s")
+    leaving.tenant.cluster.kubectl(*gone)
+
+
+def _wait_until_gone(app: App) -> None:
+    label = f"app.kubernetes.io/instance={app.name}"
+    eventually(
+        f"the children of {app.name} are gone",
+        lambda: not app.tenant.kubectl("get", CHILDREN, "-l", label, "-o", "name"),
+        seconds=GONE_SECONDS,
+    )
 
 
 def _answers(app: App) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aiapp_operator.notes import STARTED_TIME
+from aiapp_operator.release.notes import STARTED_TIME
 from e2e.load import Load, load
 from e2e.rig import App, Manifest, Tenant
 

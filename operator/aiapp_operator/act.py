@@ -10,11 +10,11 @@ from aiapp_models.contract import ANNOTATION_REVISION
 from aiapp_operator import drift
 from aiapp_operator.errors import ConflictError, NotFoundError, OperatorError, Reason, WaitingError
 from aiapp_operator.kube import FIELD_MANAGER, RESOURCES, Kube
-from aiapp_operator.ledger import controller_uid
 from aiapp_operator.metrics import WRITES, count_release
-from aiapp_operator.notes import HOLDS, OLD_HOLDS
 from aiapp_operator.observe import key_of
 from aiapp_operator.patience import Patience
+from aiapp_operator.release.ledger import controller_uid
+from aiapp_operator.release.notes import HOLDS, OLD_HOLDS
 from aiapp_operator.state import Event, Key, Manifest, ObjectId, Observed, Plan, Problem, Severity
 from aiapp_operator.view import Place, View
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator import history, pod_findings, source_drift, transcript
+from aiapp_operator import pod_findings, source_drift
 from aiapp_operator.container_states import excerpt
-from aiapp_operator.decision import Decision, Phase
 from aiapp_operator.following import TAG, Policy
-from aiapp_operator.ledger import Release
-from aiapp_operator.notes import format_time
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import history, transcript
+from aiapp_operator.release.decision import Decision, Phase
+from aiapp_operator.release.ledger import Release
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.situation import Situation, Verdict
 from aiapp_operator.state import GateResult, Manifest, Part, ResolvedImage, Severity, Stream
 from aiapp_operator.up_to_date import judged, progress, up_to_date
@@ -119,7 +120,7 @@ def reconciling(situation: Situation) -> Verdict | None:
         return Verdict("True", Reason.GATING, f"{candidate} is tried by its gate")
     if target and decision.phase is Phase.ROLLING_BACK:
         return Verdict("True", Reason.ROLLING_BACK, f"{target} is brought back: {progress(situation)}")
-    if target and not situation.settled:
+    if target and not situation.settled and not decision.stays:
         return Verdict("True", Reason.ROLLING_OUT, f"{target} is being rolled out: {progress(situation)}")
     if target and (decision.phase is Phase.BAKING or decision.waits_for == "Bake"):
         return Verdict("True", Reason.BAKING, f"{target} serves and is watched until its bake is over")

@@ -6,15 +6,16 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from aiapp_operator import following, pod_findings, windows
+from aiapp_operator import following, pod_findings
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children import expected
 from aiapp_operator.children.containers import resources
 from aiapp_operator.container_states import excerpt
 from aiapp_operator.errors import Reason as SourceReason
-from aiapp_operator.ledger import Release
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import windows
+from aiapp_operator.release.ledger import Release
 from aiapp_operator.state import Manifest, ObjectId, Observed, Problem, Severity, Sources
 
 TIME: Final = frozenset(

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 from aiapp_models.contract import LABEL_INSTANCE, LABEL_MANAGED_BY, MANAGED_BY
 from aiapp_models.errors import Reason as ModelReason
-from aiapp_operator import actions, findings, holds, ledger, releases
+from aiapp_operator import actions, findings
 from aiapp_operator.api.v1alpha1 import KIND, AIApp
 from aiapp_operator.children import expected
 from aiapp_operator.children.service_account import service_account
 from aiapp_operator.errors import NotFoundError
 from aiapp_operator.kube import Kube
-from aiapp_operator.ledger import controller
 from aiapp_operator.patience import Patience
+from aiapp_operator.release import holds, ledger, releases
+from aiapp_operator.release.ledger import controller
 from aiapp_operator.sources import questions
 from aiapp_operator.sources.fixed import Sources
 from aiapp_operator.sources.streams import Streams

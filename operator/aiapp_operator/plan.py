@@ -9,25 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator import (
-    actions,
-    children,
-    conditions,
-    events,
-    findings,
-    holds,
-    machine,
-    pod_findings,
-    releases,
-    rollout,
-    source_drift,
-    status,
-)
+from aiapp_operator import actions, children, conditions, events, findings, pod_findings, source_drift, status
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.decision import Decision
-from aiapp_operator.ledger import Ledger, Release, read
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import holds, machine, releases, rollout
+from aiapp_operator.release.decision import Decision
+from aiapp_operator.release.ledger import Ledger, Release, read
 from aiapp_operator.settings import Settings
 from aiapp_operator.situation import Situation, Verdict
 from aiapp_operator.state import Manifest, ObjectId, Observed, Part, Plan, Problem, Severity, Stream

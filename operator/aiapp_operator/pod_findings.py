@@ -12,8 +12,8 @@ from aiapp_models import contract
 from aiapp_operator.children.fetch import fetch_allowance
 from aiapp_operator.container_findings import CHECKS, START_FAILURES, crash, never_starts
 from aiapp_operator.container_states import Container, conditions, containers, excerpt, time_of
-from aiapp_operator.ledger import Release, controller
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release.ledger import Release, controller
 from aiapp_operator.state import Manifest, Problem, Severity
 
 FAULTY_RESTARTS: Final = 2

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from aiapp_operator import history
 from aiapp_operator.conditions import UP_TO_DATE, conditions_of
-from aiapp_operator.history import Contents, difference
-from aiapp_operator.ledger import short_image
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import history
+from aiapp_operator.release.history import Contents, difference
+from aiapp_operator.release.ledger import short_image
 from aiapp_operator.state import Event, Manifest, Part
 from aiapp_operator.status import MOST_HOLDS
 

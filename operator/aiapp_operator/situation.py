@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from aiapp_operator import pod_findings
-from aiapp_operator.decision import Decision
-from aiapp_operator.ledger import Ledger, Release
-from aiapp_operator.releases import replaced
+from aiapp_operator.release.decision import Decision
+from aiapp_operator.release.ledger import Ledger, Release
+from aiapp_operator.release.releases import replaced
 from aiapp_operator.state import Drift, Manifest, Problem
 
 

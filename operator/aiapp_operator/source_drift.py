@@ -6,10 +6,10 @@ release that goes back.
 
 from typing import Final
 
-from aiapp_operator import releases, resolution
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.ledger import Ledger, Release
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import releases, resolution
+from aiapp_operator.release.ledger import Ledger, Release
 from aiapp_operator.state import Drift, Observed, ResolvedModel
 
 WORST_FIRST: Final = (Reason.CONTENT_CHANGED, Reason.MODEL_GONE, Reason.IMAGE_GONE, Reason.METADATA_CHANGED)

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator import actions, history, transcript, up_to_date
+from aiapp_operator import actions, up_to_date
 from aiapp_operator.api.v1alpha1 import AIApp, ServiceType
 from aiapp_operator.children.metadata import selector
 from aiapp_operator.conditions import judge
 from aiapp_operator.container_states import excerpt
-from aiapp_operator.decision import Decision
-from aiapp_operator.ledger import Release, short_image
-from aiapp_operator.notes import format_time
+from aiapp_operator.release import history, transcript
+from aiapp_operator.release.decision import Decision
+from aiapp_operator.release.ledger import Release, short_image
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.situation import Situation
 from aiapp_operator.state import GateResult, Manifest, ResolvedModel, Stream
 

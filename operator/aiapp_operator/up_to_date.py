@@ -8,10 +8,10 @@ from typing import Final
 
 from aiapp_operator import findings, pod_findings
 from aiapp_operator.container_states import excerpt
-from aiapp_operator.decision import Decision, Phase
-from aiapp_operator.ledger import Release
-from aiapp_operator.notes import Hold, format_time
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release.decision import Decision, Phase
+from aiapp_operator.release.ledger import Release
+from aiapp_operator.release.notes import Hold, format_time
 from aiapp_operator.situation import Situation, Verdict
 from aiapp_operator.state import Part
 

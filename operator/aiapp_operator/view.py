@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from aiapp_models.contract import LABEL_INSTANCE
-from aiapp_operator import requesters
+from aiapp_operator.release import requesters
 from aiapp_operator.state import Key, Manifest, ObjectId
 
 APP_KIND: Final = "AIApp"

@@ -7,7 +7,7 @@ changes no release that exists is what they show.
 import sys
 
 from aiapp_operator.plan import plan
-from aiapp_operator.releases import unresolved
+from aiapp_operator.release.releases import unresolved
 from golden.cases import CASES
 from golden.files import FOLDER, observed_content, plan_content, read, write
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from aiapp_operator.notes import format_time
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.state import Drift
 from stand_ins.app_cluster import MODEL_SOURCE, NOON, SETTINGS, AppCluster, an_app, serving_cluster, without
 from stand_ins.pod_status import ended

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from aiapp_operator.drift import stands
-from aiapp_operator.notes import RELEASED_TIME, format_time
+from aiapp_operator.release.notes import RELEASED_TIME, format_time
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
     Drift,

@@ -17,8 +17,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from aiapp_operator.api.release import Release
-from aiapp_operator.schedules import schedule, zone, zone_names
-from aiapp_operator.windows import opening
+from aiapp_operator.release.schedules import schedule, zone, zone_names
+from aiapp_operator.release.windows import opening
 from proofs import running
 
 YEARS: Final = (datetime(2025, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC))

@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 from aiapp_models.contract import ANNOTATION_REVISION
 from aiapp_operator.act import Actor
 from aiapp_operator.kube import Kube
-from aiapp_operator.notes import format_time
 from aiapp_operator.observe import Observer
 from aiapp_operator.patience import Patience
 from aiapp_operator.reconciler import Reconciler
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.sources.fixed import Sources
 from aiapp_operator.state import Key, Manifest
 from aiapp_operator.view import View

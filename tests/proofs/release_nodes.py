@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from aiapp_models import contract
-from aiapp_operator.notes import format_time
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.state import Manifest
 from proofs import release_pods
 from proofs.release_pods import Stage

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aiapp_models.contract import ANNOTATION_REVISION, LABEL_REVISION
-from aiapp_operator import holds, ledger
-from aiapp_operator.notes import format_time
 from aiapp_operator.plan import plan
-from aiapp_operator.releases import Questions, unresolved
+from aiapp_operator.release import holds, ledger
+from aiapp_operator.release.notes import format_time
+from aiapp_operator.release.releases import Questions, unresolved
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
     Drift,

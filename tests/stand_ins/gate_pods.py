@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from aiapp_operator.notes import format_time
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.state import Manifest
 
 EXIT_CODES = {"Passed": 0, "Failed": 1, "Inconclusive": 3}

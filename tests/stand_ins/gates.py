@@ -7,8 +7,8 @@ from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.containers import Cargo
 from aiapp_operator.children.gate_job import gate_job
 from aiapp_operator.children.pod import pod_template
-from aiapp_operator.gating import Gate, judge
-from aiapp_operator.ledger import Inputs, Release
+from aiapp_operator.release.gating import Gate, judge
+from aiapp_operator.release.ledger import Inputs, Release
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, ResolvedImage, ResolvedModel
 from stand_ins.pod_status import end_of, up

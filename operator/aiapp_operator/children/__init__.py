@@ -7,7 +7,7 @@ from aiapp_operator.children.deployment import deployment
 from aiapp_operator.children.disruption_budget import disruption_budget
 from aiapp_operator.children.service import service
 from aiapp_operator.children.service_account import service_account
-from aiapp_operator.ledger import Release
+from aiapp_operator.release.ledger import Release
 from aiapp_operator.state import Manifest, ObjectId
 
 

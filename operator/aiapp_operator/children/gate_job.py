@@ -16,7 +16,7 @@ from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.containers import MODEL_VOLUME, container_security, named
 from aiapp_operator.children.fetch import fetch_allowance
 from aiapp_operator.children.metadata import child_metadata, labels
-from aiapp_operator.ledger import Release
+from aiapp_operator.release.ledger import Release
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest
 

@@ -13,7 +13,7 @@ from aiapp_operator.api.model_source import ModelSource
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.ledger import Release
+from aiapp_operator.release.ledger import Release
 from aiapp_operator.state import Key
 
 AZURE_REGISTRIES: Final = (".azurecr.io", ".azurecr.cn", ".azurecr.us")

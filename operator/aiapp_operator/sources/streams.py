@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy
-from aiapp_operator.ledger import Release
+from aiapp_operator.release.ledger import Release
 from aiapp_operator.sources import questions
 from aiapp_operator.sources.asking import UNREACHABLE
 from aiapp_operator.sources.feeds import Ask, Feeds

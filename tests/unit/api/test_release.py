@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aiapp_operator.api.release import CRON, TIME_ZONE
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.schedules import ScheduleError, parse_cron, zone_names
+from aiapp_operator.release.schedules import ScheduleError, parse_cron, zone_names
 from aiapp_serving.gate.cases import Origin, parse_cases
 from inputs.case import Accepted, patched
 from inputs.release import ACCEPTED_RELEASES, CRONS

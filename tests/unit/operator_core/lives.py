@@ -3,7 +3,7 @@
 from typing import Final
 
 from aiapp_models.contract import LABEL_ROLE, ROLE_SERVING
-from aiapp_operator.notes import format_time
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.state import Manifest, Plan
 from stand_ins.app_cluster import AppCluster, serving_cluster
 from stand_ins.pod_status import ended

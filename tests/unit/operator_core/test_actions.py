@@ -7,7 +7,7 @@ import pytest
 
 from aiapp_operator import actions
 from aiapp_operator.actions import Action
-from aiapp_operator.notes import format_time
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.state import Manifest
 from stand_ins.app_cluster import NOON, an_app, serving_cluster
 

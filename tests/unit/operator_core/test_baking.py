@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aiapp_operator.baking import bake_due, bake_problem
+from aiapp_operator.release.baking import bake_due, bake_problem
 from aiapp_operator.state import Manifest
 from stand_ins.gates import NOON
 from stand_ins.pod_status import end_of, held_up, over, serving_status, up

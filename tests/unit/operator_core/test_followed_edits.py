@@ -1,6 +1,6 @@
 """Edits of what is followed, and of whether it is."""
 
-from aiapp_operator.releases import Questions
+from aiapp_operator.release.releases import Questions
 from aiapp_operator.status import stale_since
 from stand_ins.app_cluster import MODEL_SOURCE, serving_cluster, without
 from stand_ins.followed import REPOSITORY, SEM_VER, following, minutes, said, serves, shown

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from aiapp_operator.releases import Questions
+from aiapp_operator.release.releases import Questions
 from aiapp_operator.state import Stream
 from aiapp_operator.status import stale_since
 from stand_ins.app_cluster import MODEL_SOURCE, AppCluster, an_app, digest, without

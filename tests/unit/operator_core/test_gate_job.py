@@ -14,8 +14,8 @@ from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.fetch import fetch_allowance
 from aiapp_operator.children.gate_job import gate_job, gate_job_name, time_limit
 from aiapp_operator.children.metadata import selector
-from aiapp_operator.ledger import Release
-from aiapp_operator.notes import Notes
+from aiapp_operator.release.ledger import Release
+from aiapp_operator.release.notes import Notes
 from aiapp_operator.state import Manifest
 from aiapp_serving.gate import __main__ as gate_command
 from aiapp_serving.gate.cases import Origin, parse_cases

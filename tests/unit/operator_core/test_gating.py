@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aiapp_operator.gating import judge
+from aiapp_operator.release.gating import judge
 from aiapp_operator.state import GateResult, Manifest
 from stand_ins.gates import a_gate_pod, a_job, a_release, after, an_app, crashed, judged
 from stand_ins.pod_status import end_of, gate_status, held_up, over, reported, running, unschedulable, up

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from aiapp_operator.ledger import Ledger, read
 from aiapp_operator.plan import after_refusals, plan
-from aiapp_operator.releases import Questions
+from aiapp_operator.release.ledger import Ledger, read
+from aiapp_operator.release.releases import Questions
 from aiapp_operator.state import Manifest, ObjectId, Problem, Severity
 from stand_ins.app_cluster import SETTINGS, AppCluster, serving_cluster, without
 from stand_ins.pod_status import ended, waiting

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from aiapp_operator import transcript
-from aiapp_operator.history import change, entries, failure
-from aiapp_operator.ledger import Inputs, Ledger, Release
-from aiapp_operator.notes import Notes
+from aiapp_operator.release import transcript
+from aiapp_operator.release.history import change, entries, failure
+from aiapp_operator.release.ledger import Inputs, Ledger, Release
+from aiapp_operator.release.notes import Notes
 from aiapp_operator.state import GateResult, Manifest, Problem, ResolvedImage, ResolvedModel, Severity
 from stand_ins.app_cluster import NOON, digest
 

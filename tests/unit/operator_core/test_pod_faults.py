@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiapp_operator import pod_findings
-from aiapp_operator.ledger import Release
+from aiapp_operator.release.ledger import Release
 from aiapp_operator.state import Severity
 from stand_ins.app_cluster import NOON, a_pod, serving_cluster
 from stand_ins.gates import MODEL, a_release, an_app

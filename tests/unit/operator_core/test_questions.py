@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aiapp_operator.releases import Questions
+from aiapp_operator.release.releases import Questions
 from aiapp_operator.state import Manifest
 from stand_ins.app_cluster import MODEL_SOURCE, AppCluster, an_app, digest, serving_cluster, without
 from stand_ins.pod_status import ended, unschedulable, waiting

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.ledger import Inputs, Ledger, read
-from aiapp_operator.releases import Questions, config
+from aiapp_operator.release.ledger import Inputs, Ledger, read
+from aiapp_operator.release.releases import Questions, config
 from aiapp_operator.state import Identity
 from stand_ins.app_cluster import MODEL_SOURCE, AppCluster, an_app, serving_cluster, without
 

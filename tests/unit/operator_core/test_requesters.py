@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from aiapp_operator.notes import REQUESTED_BY
-from aiapp_operator.requesters import LONGEST, condensed, requested_by
+from aiapp_operator.release.notes import REQUESTED_BY
+from aiapp_operator.release.requesters import LONGEST, condensed, requested_by
 from aiapp_operator.state import Manifest, Part, Stream
 
 NOON = "2026-11-23T12:00:00Z"

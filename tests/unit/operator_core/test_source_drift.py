@@ -2,8 +2,8 @@
 
 import pytest
 
-from aiapp_operator.ledger import read
-from aiapp_operator.releases import to_verify
+from aiapp_operator.release.ledger import read
+from aiapp_operator.release.releases import to_verify
 from aiapp_operator.state import Drift
 from stand_ins.app_cluster import AppCluster, serving_cluster
 from stand_ins.pod_status import ended

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from aiapp_operator import status
-from aiapp_operator.decision import Decision, Phase
-from aiapp_operator.ledger import Ledger
-from aiapp_operator.notes import Hold
+from aiapp_operator.release.decision import Decision, Phase
+from aiapp_operator.release.ledger import Ledger
+from aiapp_operator.release.notes import Hold
 from aiapp_operator.state import Manifest, Part
 from stand_ins.app_cluster import NOON, AppCluster, digest, serving_cluster
 from unit.operator_core.lives import BAKE, NIGHTLY, asked, bad_bake, failed_gate

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aiapp_operator.plan import after_refusals
-from aiapp_operator.releases import Questions
+from aiapp_operator.release.releases import Questions
 from aiapp_operator.state import Manifest, ObjectId, Problem, Severity
 from stand_ins.app_cluster import AppCluster, a_pod, serving_cluster, without
 from stand_ins.pod_status import ended, running, unschedulable, waiting

@@ -9,8 +9,8 @@ import pytest
 
 from aiapp_operator import findings
 from aiapp_operator.api.release import Release
+from aiapp_operator.release.windows import Opening, opening, problem
 from aiapp_operator.state import Problem, Severity
-from aiapp_operator.windows import Opening, opening, problem
 from inputs.release import CRONS, ZONES
 from stand_ins.app_cluster import NOON, an_app
 

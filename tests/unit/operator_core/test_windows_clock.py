@@ -7,8 +7,8 @@ import pytest
 
 from aiapp_operator.api.fields import VALIDATIONS
 from aiapp_operator.api.release import Release, ScheduleWindow
-from aiapp_operator.schedules import schedule, zone, zone_names
-from aiapp_operator.windows import Opening, opening
+from aiapp_operator.release.schedules import schedule, zone, zone_names
+from aiapp_operator.release.windows import Opening, opening
 from stand_ins.app_cluster import NOON
 
 BERLIN = "Europe/Berlin"

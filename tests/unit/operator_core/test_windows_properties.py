@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.release import CRON, Release
-from aiapp_operator.windows import HORIZON, OPEN_HORIZON, opening, problem
+from aiapp_operator.release.windows import HORIZON, OPEN_HORIZON, opening, problem
 
 TINY = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)

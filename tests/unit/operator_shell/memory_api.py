@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiapp_operator.kube import RESOURCES, Kube, refusal
-from aiapp_operator.notes import format_time
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.state import Key, Manifest
 from aiapp_operator.view import View
 

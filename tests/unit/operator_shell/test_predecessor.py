@@ -2,8 +2,8 @@
 
 import pytest
 
-from aiapp_operator import ledger
 from aiapp_operator.kube import RESOURCES
+from aiapp_operator.release import ledger
 from unit.operator_shell.bench import KEY, Bench
 
 STATUS = RESOURCES["AIApp"].path(*KEY, "status")

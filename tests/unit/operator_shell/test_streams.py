@@ -8,8 +8,8 @@ import pytest
 
 from aiapp_models.errors import Reason, SourceError
 from aiapp_operator.kube import RESOURCES
-from aiapp_operator.ledger import Inputs, Release
-from aiapp_operator.notes import format_time
+from aiapp_operator.release.ledger import Inputs, Release
+from aiapp_operator.release.notes import format_time
 from aiapp_operator.sources import questions
 from aiapp_operator.state import Manifest, ResolvedImage
 from unit.operator_shell import virtual_time

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from aiapp_operator.notes import REQUESTED_BY
+from aiapp_operator.release.notes import REQUESTED_BY
 from aiapp_operator.state import Manifest, Part, Stream
 
 REGISTRY: Final = "the registry"

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import Final
 
-from aiapp_operator import schedules
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.release import Release, ScheduleWindow
-from aiapp_operator.notes import format_time
-from aiapp_operator.schedules import Schedule, ScheduleError, Span
+from aiapp_operator.release import schedules
+from aiapp_operator.release.notes import format_time
+from aiapp_operator.release.schedules import Schedule, ScheduleError, Span
 
 SCHEDULE: Final = "Schedule"
 FREEZE: Final = "Freeze"

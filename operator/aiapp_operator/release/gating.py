@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from aiapp_models import contract
-from aiapp_operator import gate_report, pod_findings
+from aiapp_operator import pod_findings
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.container_findings import crash, never_starts
 from aiapp_operator.container_states import Container, conditions, containers, excerpt, last_line, time_of, way_out
-from aiapp_operator.ledger import Release, controller
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import gate_report
+from aiapp_operator.release.ledger import Release, controller
 from aiapp_operator.state import GateResult, Manifest, Problem, Severity
 
 LATENESS: Final = timedelta(seconds=30)

@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from aiapp_operator.following import Policy
-from aiapp_operator.gating import Gate
-from aiapp_operator.ledger import Ledger, Release
-from aiapp_operator.notes import Hold
+from aiapp_operator.release.gating import Gate
+from aiapp_operator.release.ledger import Ledger, Release
+from aiapp_operator.release.notes import Hold
 from aiapp_operator.state import Manifest, ObjectId, Problem, ResolvedImage, ResolvedModel, Stream
 
 

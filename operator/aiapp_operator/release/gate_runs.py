@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from aiapp_operator import gating, holds
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.gate_job import gate_job_name
-from aiapp_operator.gating import Gate
-from aiapp_operator.ledger import Ledger, Release
-from aiapp_operator.notes import Hold
+from aiapp_operator.release import gating, holds
+from aiapp_operator.release.gating import Gate
+from aiapp_operator.release.ledger import Ledger, Release
+from aiapp_operator.release.notes import Hold
 from aiapp_operator.state import GateResult, ObjectId, Observed
 
 RETRY_SECONDS: Final = (60, 120, 300, 600)

@@ -4,27 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aiapp_operator import (
-    actions,
-    candidate,
-    culprit,
-    findings,
-    gate_runs,
-    holds,
-    orders,
-    pod_findings,
-    releases,
-    resolution,
-    rollout,
-)
+from aiapp_operator import actions, findings, pod_findings
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.candidate import Run
-from aiapp_operator.culprit import proved
-from aiapp_operator.decision import Decision, Phase
-from aiapp_operator.gating import Gate
-from aiapp_operator.ledger import Inputs, Ledger, Release, read
-from aiapp_operator.notes import Hold
-from aiapp_operator.resolution import Demand
+from aiapp_operator.release import candidate, culprit, gate_runs, holds, orders, releases, resolution, rollout
+from aiapp_operator.release.candidate import Run
+from aiapp_operator.release.culprit import proved
+from aiapp_operator.release.decision import Decision, Phase
+from aiapp_operator.release.gating import Gate
+from aiapp_operator.release.ledger import Inputs, Ledger, Release, read
+from aiapp_operator.release.notes import Hold
+from aiapp_operator.release.resolution import Demand
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import (
     GateResult,

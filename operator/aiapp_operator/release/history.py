@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from aiapp_operator import transcript
 from aiapp_operator.container_states import excerpt
-from aiapp_operator.ledger import Ledger, Release
-from aiapp_operator.notes import Notes, format_time
+from aiapp_operator.release import transcript
+from aiapp_operator.release.ledger import Ledger, Release
+from aiapp_operator.release.notes import Notes, format_time
 from aiapp_operator.state import GateResult, Manifest, Problem
 
 MOST: Final = 10

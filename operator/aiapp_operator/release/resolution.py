@@ -12,9 +12,9 @@ from aiapp_operator import following
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Policy, Version
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.ledger import Inputs, Ledger, Release, digest_of
-from aiapp_operator.notes import Hold
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release.ledger import Inputs, Ledger, Release, digest_of
+from aiapp_operator.release.notes import Hold
 from aiapp_operator.state import Manifest, Part, Problem, ResolvedImage, ResolvedModel, Severity, Sources, Stream
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from aiapp_models import contract
-from aiapp_operator import findings, following, ledger, notes, pod_findings, resolution
+from aiapp_operator import findings, following, pod_findings
 from aiapp_operator.api.serving import Serving
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.containers import Cargo, env_var
@@ -18,8 +18,9 @@ from aiapp_operator.children.controller_revision import controller_revision
 from aiapp_operator.children.pod import pod_template, toleration
 from aiapp_operator.children.quantity import canonical
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.ledger import Inputs, Ledger, Release, digest_of
-from aiapp_operator.resolution import Demand
+from aiapp_operator.release import ledger, notes, resolution
+from aiapp_operator.release.ledger import Inputs, Ledger, Release, digest_of
+from aiapp_operator.release.resolution import Demand
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import GateResult, Manifest, ObjectId, Problem
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from aiapp_models import contract
 from aiapp_operator.image_reference import ImageReference
-from aiapp_operator.notes import Notes, format_time
+from aiapp_operator.release.notes import Notes, format_time
 from aiapp_operator.state import Identity, Manifest, ObjectId, ResolvedImage, ResolvedModel
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aiapp_operator import baking, holds, pod_findings, releases
+from aiapp_operator import pod_findings
 from aiapp_operator.api.fields import parse_duration
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.ledger import Ledger, Release
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import baking, holds, releases
+from aiapp_operator.release.ledger import Ledger, Release
 from aiapp_operator.state import Drift, Manifest, Problem, Severity
 
 

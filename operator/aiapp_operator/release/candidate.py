@@ -4,28 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aiapp_operator import (
-    findings,
-    gate_runs,
-    history,
-    holds,
-    orders,
-    pod_findings,
-    releases,
-    resolution,
-    rollout,
-    windows,
-)
+from aiapp_operator import findings, pod_findings
 from aiapp_operator.actions import Action
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.gate_job import gate_job
-from aiapp_operator.culprit import proved
-from aiapp_operator.decision import Decision, Phase
-from aiapp_operator.gating import Gate
-from aiapp_operator.ledger import Inputs, Ledger, Release
-from aiapp_operator.notes import Hold
-from aiapp_operator.requesters import requested_by
-from aiapp_operator.resolution import Demand
+from aiapp_operator.release import gate_runs, history, holds, orders, releases, resolution, rollout, windows
+from aiapp_operator.release.culprit import proved
+from aiapp_operator.release.decision import Decision, Phase
+from aiapp_operator.release.gating import Gate
+from aiapp_operator.release.ledger import Inputs, Ledger, Release
+from aiapp_operator.release.notes import Hold
+from aiapp_operator.release.requesters import requested_by
+from aiapp_operator.release.resolution import Demand
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, Observed, Part
 

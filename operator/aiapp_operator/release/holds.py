@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from aiapp_operator.ledger import Inputs, Ledger, Release
-from aiapp_operator.notes import Hold
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release.ledger import Inputs, Ledger, Release
+from aiapp_operator.release.notes import Hold
 from aiapp_operator.state import GateResult, Part, Problem, ResolvedImage, ResolvedModel, Severity, Stream
 
 MOST_CARRIED: Final = 800

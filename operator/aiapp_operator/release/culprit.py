@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from aiapp_operator import holds
-from aiapp_operator.ledger import Inputs, Ledger, Release
-from aiapp_operator.notes import Hold
 from aiapp_operator.reasons import Reason
+from aiapp_operator.release import holds
+from aiapp_operator.release.ledger import Inputs, Ledger, Release
+from aiapp_operator.release.notes import Hold
 from aiapp_operator.state import GateResult, Problem, ResolvedImage, Severity
 
 UNNAMED: Final = Problem(Severity.WAITING, Reason.GATE_FAILED, "its gate failed")

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from aiapp_operator import actions, holds, rollout
+from aiapp_operator import actions
 from aiapp_operator.actions import Action
-from aiapp_operator.culprit import proved
-from aiapp_operator.ledger import Ledger, Release
+from aiapp_operator.release import holds, rollout
+from aiapp_operator.release.culprit import proved
+from aiapp_operator.release.ledger import Ledger, Release
 from aiapp_operator.state import Part
 
 

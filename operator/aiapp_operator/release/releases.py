@@ -22,7 +22,7 @@ from aiapp_operator.release import ledger, notes, resolution
 from aiapp_operator.release.ledger import Inputs, Ledger, Release, digest_of
 from aiapp_operator.release.resolution import Demand
 from aiapp_operator.settings import Settings
-from aiapp_operator.state import GateResult, Manifest, ObjectId, Problem
+from aiapp_operator.state import GateResult, Manifest, ObjectId, Part, Problem
 
 
 class Questions(NamedTuple):
@@ -52,16 +52,18 @@ def unresolved(app: Manifest, children: Mapping[ObjectId, Manifest], revisions: 
 
 
 def comes_to_nothing(asked: Demand, record: Ledger) -> bool:
-    """Tell whether a release of what is asked for was found bad or not judged: other bytes under its names may help."""
-    return any(
-        is_asked_for(asked, release)
-        and (
-            release.notes.gate is GateResult.FAILED
-            or release.notes.undone is not None
-            or (release.notes.gate is None and release.notes.attempts > 0)
-        )
-        for release in record.releases
-    )
+    """Tell whether a release of what is asked for is held or cannot be judged: other bytes under its names may help.
+
+    A followed stream passes by what is held of it, and looks at that again by itself.
+    """
+    followed = {Part(stream.value) for stream in asked.follows}
+    for release in record.releases:
+        life = release.notes
+        untold = life.gate is None and life.attempts > 0 and release.number > record.running
+        held = any(hold.part not in (Part.ALL, *followed) for hold in life.holds)
+        if (untold or held) and is_asked_for(asked, release):
+            return True
+    return False
 
 
 def demand(app: AIApp) -> Demand:

@@ -47,12 +47,12 @@ def unjustified(world: World) -> list[str]:
 
 
 def _judged(world: World, serves: Newest, pod: Mapping[str, Any]) -> Verdict:
-    eligible, newest = _newest(world, _held_alone(world), serves), _newest(world, set(), serves)
-    if serves == eligible:
-        return _as_it_should_be(world, serves, newest, pod)
     if _up_to_date(world).get("reason") == "WaitingForWindow":
         closed = world.rules.nightly and not in_window(world.now)
         return Verdict("the last one, as the newest waits for its window", "" if closed else "its window is open")
+    eligible, newest = _newest(world, _held_alone(world), serves), _newest(world, set(), serves)
+    if serves == eligible:
+        return _as_it_should_be(world, serves, newest, pod)
     if any(hold["stream"] == "Pair" and hold["digest"] == "+".join(eligible) for hold in _holds(world)):
         return Verdict("the last one, as the newest image and model failed together")
     words = f"{_names(world, serves)} serves, not {_names(world, eligible)}, and nothing says why: {_up_to_date(world)}"
@@ -64,8 +64,7 @@ def _as_it_should_be(world: World, serves: Newest, newest: Newest, pod: Mapping[
     if serves == newest and configured:
         wrong = "" if condition.get("status") == "True" else f"the newest serves, and UpToDate says {condition}"
         return Verdict("the newest of all", wrong)
-    # What is held is passed by as if it were not there, so that UpToDate may be True; status lists it.
-    wrong = "" if _holds(world) else f"{_names(world, newest)} is newer, and nothing says why it does not serve"
+    wrong = "" if condition.get("reason") == "Held" else f"{_names(world, newest)} is newer, and UpToDate: {condition}"
     return Verdict("the newest that is not held", wrong)
 
 

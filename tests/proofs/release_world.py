@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from aiapp_operator import holds, ledger
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.following import Version, image_policy, model_policy, ranked
-from aiapp_operator.notes import format_time
 from aiapp_operator.plan import plan
-from aiapp_operator.releases import unresolved
+from aiapp_operator.release import holds, ledger
+from aiapp_operator.release.notes import format_time
+from aiapp_operator.release.releases import unresolved
 from aiapp_operator.state import (
     Manifest,
     ObjectId,
@@ -262,36 +262,43 @@ class World:
     def _image(self, children: dict[ObjectId, Manifest], revisions: tuple[Manifest, ...]) -> ResolvedImage | Problem:
         policy, ref = image_policy(AIApp.parse(self.app)), self.app["spec"]["image"]
         if policy is None:
-            tag = ref.rpartition(":")[2]
-        else:
-            held = self._held(children, revisions, Stream.IMAGE)
-            newest = ranked([Version(tag) for tag in self.tags], policy)
-            free = [each for each in newest if self.tags[each.name] not in held]
-            if not newest:
-                return Problem(Severity.WAITING, "NoMatchingVersion", "nothing is there")
-            tag, ref = (free or newest)[0].name, f"{ref}:{(free or newest)[0].name}"
-        if tag not in self.tags:
-            return Problem(Severity.WAITING, "ImageNotFound", f"{ref} is not there")
-        return ResolvedImage(ref, self.tags[tag])
+            digest_of_tag = self.tags.get(ref.rpartition(":")[2])
+            if digest_of_tag is None:
+                return Problem(Severity.WAITING, "ImageNotFound", f"{ref} is not there")
+            return ResolvedImage(ref, digest_of_tag)
+        newest = [each.name for each in ranked([Version(tag) for tag in self.tags], policy)]
+        if not newest:
+            return Problem(Severity.WAITING, "NoMatchingVersion", "nothing is there")
+        held = self._held(children, revisions, Stream.IMAGE)
+        free, passed = _passing_by([self.tags[tag] for tag in newest], held)
+        return ResolvedImage(f"{ref}:{newest[free]}", self.tags[newest[free]], passed)
 
     def _model(self, children: dict[ObjectId, Manifest], revisions: tuple[Manifest, ...]) -> ResolvedModel | Problem:
         app = AIApp.parse(self.app)
         policy, name = model_policy(app), app.spec.model_version or ""
+        passed: tuple[str, ...] = ()
         if policy:
-            held = self._held(children, revisions, Stream.MODEL)
-            newest = ranked([Version(each, time) for each, (time, _) in self.versions.items()], policy)
-            free = [each for each in newest if self.versions[each.name][1] not in held]
-            if not newest:
-                return Problem(Severity.WAITING, "NoMatchingVersion", "nothing is there")
-            name = (free or newest)[0].name
+            versions = [Version(each, time) for each, (time, _) in self.versions.items()]
+            newest = [each.name for each in ranked(versions, policy)]
+            if newest:
+                held = self._held(children, revisions, Stream.MODEL)
+                free, passed = _passing_by([self.versions[each][1] for each in newest], held)
+                name = newest[free]
         if name not in self.versions:
-            return Problem(Severity.WAITING, "ModelMissing", f"{name} is not there")
-        return ResolvedModel(name, self.versions[name][1], 18_764, self.versions[name][0])
+            return Problem(Severity.WAITING, "ModelMissing", f"{name or 'a version'} is not there")
+        published, content = self.versions[name]
+        return ResolvedModel(name, content, 18_764, published, passed_by=passed)
 
     def _held(
         self, children: dict[ObjectId, Manifest], revisions: tuple[Manifest, ...], stream: Stream
     ) -> frozenset[str]:
         return holds.digests(ledger.read(self.app, children, revisions))[stream]
+
+
+def _passing_by(newest: list[str], held: frozenset[str]) -> tuple[int, tuple[str, ...]]:
+    """Return the place of the newest digest that is not held, and those before it; all are held: the first."""
+    free = next((place for place, each in enumerate(newest) if each not in held), None)
+    return (0, ()) if free is None else (free, tuple(newest[:free]))
 
 
 def _same(desired: Manifest, live: Manifest) -> bool:

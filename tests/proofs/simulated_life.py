@@ -145,7 +145,10 @@ class Life:
         self.world.ask("rollback-to", "previous")
 
     def _unhold(self) -> None:
-        if holds := self.world.status.get("holds"):
+        holds = self.world.status.get("holds", [])
+        if on_all := [hold for hold in holds if hold["stream"] == "All"]:
+            self.world.unhold(on_all[0])
+        elif holds:
             self.world.unhold(self._draw.choice(holds))
 
     # --- looking -------------------------------------------------------------------------------------------

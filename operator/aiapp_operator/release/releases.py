@@ -60,8 +60,10 @@ def comes_to_nothing(asked: Demand, record: Ledger) -> bool:
     for release in record.releases:
         life = release.notes
         untold = life.gate is None and life.attempts > 0 and release.number > record.running
-        held = any(hold.part not in (Part.ALL, *followed) for hold in life.holds)
-        if (untold or held) and is_asked_for(asked, release):
+        held = {hold.part for hold in life.holds} - {Part.ALL, *followed}
+        if (untold or held - {Part.IMAGE, Part.MODEL}) and is_asked_for(asked, release):
+            return True
+        if (Part.IMAGE in held and asked.has_image(release)) or (Part.MODEL in held and asked.has_model(release)):
             return True
     return False
 

@@ -191,5 +191,5 @@ TestWindowsAreKept = WindowsAreKept.TestCase
 TestBakesAreKept = BakesAreKept.TestCase
 TestOneJobEach = OneJobEach.TestCase
 TestAlwaysEnds = AlwaysEnds.TestCase
-for case in (TestNeverMixed, TestNeverAgain, TestWindowsAreKept, TestBakesAreKept, TestOneJobEach, TestAlwaysEnds):
-    case.settings = EXAMPLES
+for _claimed in (TestNeverMixed, TestNeverAgain, TestWindowsAreKept, TestBakesAreKept, TestOneJobEach, TestAlwaysEnds):
+    _claimed.settings = EXAMPLES

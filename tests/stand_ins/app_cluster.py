@@ -64,7 +64,7 @@ class AppCluster:
     tags, versions: what registry and store list, of which the app's policies choose; versions with their times.
     contents: what a tag or a version stands for where it is not what its name says.
     asked: the questions of the last run.
-    gates: what the gates of releases say that have an image or a model of that name; the others pass. "" is no end.
+    gates: what the gates of releases say with an image, a model or a pair (1.4.2+42) of that name; the others pass. "" is no end.
     """
 
     app: Manifest = field(default_factory=an_app)
@@ -186,7 +186,8 @@ class AppCluster:
                 continue
             record = next(each for each in self.ordered_revisions if str(each["revision"]) == number)
             inputs = record["data"]["inputs"]
-            names = (inputs["image"]["ref"].rpartition(":")[2], inputs.get("model", {}).get("version", ""))
+            tag, version = inputs["image"]["ref"].rpartition(":")[2], inputs.get("model", {}).get("version", "")
+            names = (f"{tag}+{version}", tag, version)
             result = next((self.gates[name] for name in names if name in self.gates), "Passed")
             if result:
                 self.pods.append(gate_pod(job, result, self.now))

@@ -50,7 +50,7 @@ def brought_out(
     run: Run, decision: Decision, wished: Release, base: Release | None, gates: Mapping[int, Gate]
 ) -> Decision:
     """Return the decision with a release on its way: through its gate, to its window, onto the Deployment."""
-    wished = _asked(run, wished, base)
+    wished = _asked(run, decision.record, wished, base)
     record = decision.record.with_release(wished)
     ready = wished if proved(wished) else _passed_before(run, record, wished, base, decision.used)
     candidate = wished if proved(wished) else _gated(run, record, wished, gates)
@@ -71,7 +71,7 @@ def brought_out(
     return decision
 
 
-def _asked(run: Run, release: Release, base: Release | None) -> Release:
+def _asked(run: Run, record: Ledger, release: Release, base: Release | None) -> Release:
     """Return a candidate with the notes of how it became one; one that was rolled out before is one anew."""
     notes = release.notes
     if notes.asked is None or (notes.started and notes.started >= notes.asked):
@@ -82,7 +82,7 @@ def _asked(run: Run, release: Release, base: Release | None) -> Release:
             change=history.change(base, release),
             requested_by=requested_by(run.observed.app, run.asked.follows, _changed(release, base)),
         )
-    if waived := orders.waived(release, run.due):
+    if waived := orders.waived(record, run.due):
         notes = replace(notes, waived=waived)
     return replace(release, notes=notes)
 
@@ -135,7 +135,8 @@ def _scheduled(run: Run, decision: Decision, ready: Release | None) -> Decision:
     candidate, record = decision.candidate, decision.record
     if ready and _goes_back(run, record, ready):
         return decision
-    if record.active is None or (ready and ready.notes.waived):
+    serves = record.active or run.deployment.get("status", {}).get("availableReplicas")
+    if not serves or (ready and ready.notes.waived):
         return _after(run, decision)
     opening = windows.opening(run.app.spec.release, run.now)
     if not opening.open and candidate:
@@ -149,7 +150,7 @@ def _goes_back(run: Run, record: Ledger, ready: Release) -> bool:
     current, good = record.current, rollout.last_good(record, record.current)
     if current is None or good is None or ready.number != good.number:
         return False
-    return rollout.rolling(current) or rollout.bake_end(run.app, current) is not None
+    return current.rolling or rollout.bake_end(run.app, current) is not None
 
 
 def _after(run: Run, decision: Decision) -> Decision:
@@ -157,7 +158,7 @@ def _after(run: Run, decision: Decision) -> Decision:
     current = decision.record.current
     if current is None or current.notes.undone:
         return decision
-    if rollout.rolling(current) or not alone(run, current):
+    if current.rolling or not alone(run, current):
         pods = pod_findings.of_revision(run.observed.pods, current.number)
         stuck = findings.failing_by_now(run.app, current, run.deployment, pods, run.now)
         return decision if stuck else replace(decision, waits_for="Bake")

@@ -1,6 +1,6 @@
 """What the annotations of an AIApp ask for about its releases: going back, ending a hold, breaking the glass. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from aiapp_operator.actions import Action
 from aiapp_operator.release import holds, rollout
 from aiapp_operator.release.culprit import proved
 from aiapp_operator.release.ledger import Ledger, Release
-from aiapp_operator.state import Part
+from aiapp_operator.state import Drift, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +20,37 @@ class Obeyed:
     ignored: tuple[str, ...] = ()
 
 
-def obeyed(record: Ledger, fingerprint: str, due: Iterable[Action]) -> Obeyed:
+def obeyed(record: Ledger, fingerprint: str, due: Iterable[Action], drifts: Sequence[Drift] | None) -> Obeyed:
     """Return the record after `rollback-to` and `unhold`; fingerprint: of what the spec asks for."""
     done = Obeyed(holds.unpinned(record, fingerprint))
     for action in due:
         if action.name == actions.UNHOLD:
             step = _unhold(done.record, fingerprint, action)
         elif action.name == actions.ROLLBACK_TO:
-            step = _roll_back(done.record, fingerprint, action)
+            step = _roll_back(done.record, fingerprint, action, drifts)
         else:
             continue
         done = Obeyed(step.record, (*done.ignored, *step.ignored))
     return done
 
 
-def waived(candidate: Release | None, due: Iterable[Action]) -> datetime | None:
-    """Return when somebody asked to release the candidate now; None: nobody did."""
-    asked = [action.time for action in due if action.name == actions.RELEASE_NOW]
-    return asked[-1].replace(microsecond=0) if asked and candidate else None
+def waived(record: Ledger, due: Iterable[Action]) -> datetime | None:
+    """Return when somebody asked to release a candidate now; None: nobody did, or it is on record that it was obeyed.
+
+    An operator may die before it says so, and status may be lost: what comes after is no matter of that wish.
+    """
+    asked = [action.time.replace(microsecond=0) for action in due if action.name == actions.RELEASE_NOW]
+    return asked[-1] if asked and all(release.notes.waived != asked[-1] for release in record.releases) else None
+
+
+def unwaived(record: Ledger, candidate: Release | None) -> Ledger:
+    """Return the record without the wishes to release now that no candidate has any more: they were for that time."""
+    for release in record.releases:
+        waived, started = release.notes.waived, release.notes.started
+        gone_out = waived and started and started >= waived
+        if waived and not gone_out and (candidate is None or candidate.number != release.number):
+            record = record.with_release(replace(release, notes=replace(release.notes, waived=None)))
+    return record
 
 
 def in_vain(candidate: Release | None, due: Iterable[Action]) -> tuple[str, ...]:
@@ -48,7 +61,7 @@ def in_vain(candidate: Release | None, due: Iterable[Action]) -> tuple[str, ...]
 
 
 def _unhold(record: Ledger, fingerprint: str, action: Action) -> Obeyed:
-    ended = holds.ended(record, action.argument, fingerprint)
+    ended = holds.ended(record, action.argument, fingerprint, action.time.replace(microsecond=0))
     if ended:
         return Obeyed(ended)
     held = sorted({hold.version or hold.part.value for hold in holds.in_force(record, fingerprint)})
@@ -57,24 +70,32 @@ def _unhold(record: Ledger, fingerprint: str, action: Action) -> Obeyed:
     return Obeyed(record, (words,))
 
 
-def _roll_back(record: Ledger, fingerprint: str, action: Action) -> Obeyed:
+def _roll_back(record: Ledger, fingerprint: str, action: Action, drifts: Sequence[Drift] | None) -> Obeyed:
     asked = action.time.replace(microsecond=0)
     if any(hold.part is Part.ALL and hold.since == asked for each in record.releases for hold in each.notes.holds):
         return Obeyed(record)  # by an operator that died before it said so: `previous` is another one by now
     release = _named(record, action.argument)
     if release is None:
-        past = [str(each.number) for each in record.releases if proved(each) and each is not record.current]
-        words = f"revisions to go back to: {', '.join(past)}" if past else "there is no other release that passed"
+        past = [str(each.number) for each in record.releases if _served(each) and each is not record.current]
+        words = f"revisions to go back to: {', '.join(past)}" if past else "no other release served and was good"
         return Obeyed(record, (f"{actions.ROLLBACK_TO}: {action.argument[:80]!r} names none; {words}",))
+    if gone := rollout.gone(release, drifts):
+        words = f"{release} cannot be gone back to: {gone.message}"
+        return Obeyed(record, (f"{actions.ROLLBACK_TO}: {words}",))
     words = f"rollback-to {action.argument} was asked for at {action.time:%Y-%m-%dT%H:%M:%SZ}"
     hold = holds.of_everything(release, fingerprint, words, asked)
-    notes = replace(release.notes, holds=(*release.notes.holds, hold))
+    others = (each for each in release.notes.holds if each.part is not Part.ALL)
+    notes = replace(release.notes, holds=(*others, hold))
     return Obeyed(record.with_release(replace(release, notes=notes)))
 
 
 def _named(record: Ledger, argument: str) -> Release | None:
-    """Return the release of that number, or the good one before; one that was found bad is none of them."""
+    """Return the release of that number, or the good one before; one that is bad or never served is none of them."""
     if argument == "previous":
         return rollout.last_good(record, record.current)
-    found = [release for release in record.releases if str(release.number) == argument and proved(release)]
+    found = [release for release in record.releases if str(release.number) == argument and _served(release)]
     return found[0] if found else None
+
+
+def _served(release: Release) -> bool:
+    return proved(release) and release.released is not None

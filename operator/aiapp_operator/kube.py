@@ -117,7 +117,8 @@ class Kube:
         found: list[Manifest] = []
         version = ""
         async for page in self._pages(RESOURCES[kind].path(), {"labelSelector": selector}, {"Accept": METADATA_ONLY}):
-            found += [item["metadata"] for item in page["items"]]
+            # An empty list of metadata has no list at all, but null.
+            found += [item["metadata"] for item in page["items"] or ()]
             version = page["metadata"]["resourceVersion"]
         return version, found
 

@@ -113,6 +113,12 @@ async def test_lists_are_read_page_by_page_and_items_know_their_kind(api: tuple[
     assert queries[1]["continue"] == "next"
 
 
+async def test_metadata_of_nothing_is_an_empty_list(api: tuple[Kube, Server]) -> None:
+    kube, server = api
+    server.answers = [{"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "7"}, "items": None}]
+    assert await kube.list_metadata("PodDisruptionBudget") == ("7", [])
+
+
 async def test_a_secret_is_decoded_and_binary_values_are_left_out(api: tuple[Kube, Server]) -> None:
     kube, server = api
     text, binary = base64.b64encode(b"hunter2").decode(), base64.b64encode(b"\xff\xfe").decode()

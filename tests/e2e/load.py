@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from demo import traffic
-from e2e.rig import BODY, READY_SECONDS, App, eventually
+from e2e.models import BODY
+from e2e.rig import READY_SECONDS, App, eventually
 
 LEAST_RATE: Final = 0.8 * traffic.RATE
 """The client falls behind on a machine that has something else to do."""

@@ -1,6 +1,5 @@
 """An operator installed by its chart and apps under it, as users have them: everything goes through kubectl."""
 
-import hashlib
 import json
 import subprocess
 import time
@@ -15,11 +14,11 @@ from aiapp_models.contract import HEADER_IMAGE, HEADER_MODEL, HEADER_REVISION
 from cluster import blobstore
 from cluster.images import ImageArchive
 from cluster.protocol import Cluster
+from e2e.models import model_folder
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CONTAINER: Final = "operator-tests"
 SECRET: Final = "model-store"
-BODY: Final = '{"input": "x"}'
 READY_SECONDS: Final = 120.0
 REPAIR_SECONDS: Final = 30.0
 # A node learns a new Service late, above all after its API server was away; what answers is taken as it is.
@@ -49,26 +48,6 @@ def eventually(what: str, look: Callable[[], T], *, seconds: float = REPAIR_SECO
             raise AssertionError(f"not within {seconds:.0f} s: {what}; seen last: {seen!r}")
         time.sleep(0.3)
     return seen
-
-
-def model_folder(folder: Path, name: str, *, corrupt: bool = False, complete: bool = True, golden: str = "") -> Path:
-    """Write a model of one file that says its name, as `sha256sum` would complete it.
-
-    golden: the name that a golden case of the model's own expects; empty: it brings no case.
-    """
-    files = {"name.txt": name}
-    if golden:
-        expected = {"jsonPath": "$.result.model", "equals": golden}
-        files["golden/own.json"] = json.dumps({"name": "own-name", "request": {"body": BODY}, "expect": expected})
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    sums = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
-    if corrupt:
-        sums["name.txt"] = hashlib.sha256(b"something else").hexdigest()
-    if complete:
-        (folder / "SHA256SUMS").write_text("".join(f"{digest}  {path}\n" for path, digest in sums.items()))
-    return folder
 
 
 @dataclass(frozen=True)
@@ -249,6 +228,13 @@ class App:
 
         eventually(f"{image} answers with {model}", answers, seconds=READY_SECONDS)
 
+    def note(self, revision: int, name: str) -> str:
+        """Return what the record of a release notes of its life."""
+        records = self.tenant.objects("controllerrevisions")
+        (record,) = [r for r in records if (r["revision"], _owner(r)) == (revision, self.name)]
+        note: str = record["metadata"]["annotations"][name]
+        return note
+
     def writes(self) -> dict[str, list[Manifest]]:
         """Return what the operator wrote last, and when, to the app and everything that it is made of."""
         kinds = "aiapps,deployments,services,serviceaccounts,poddisruptionbudgets,controllerrevisions"
@@ -259,6 +245,11 @@ class App:
             for manifest in self.tenant.objects(kinds)
             if manifest["kind"] == "AIApp" or "app.kubernetes.io/managed-by" in manifest["metadata"].get("labels", {})
         }
+
+
+def _owner(manifest: Manifest) -> str:
+    name: str = manifest["metadata"]["ownerReferences"][0]["name"]
+    return name
 
 
 def _client_pod(image: str) -> Manifest:

@@ -11,7 +11,8 @@ import pytest
 from azure.storage.blob import generate_container_sas
 
 from cluster import objectstore
-from e2e.rig import CONTAINER, App, Manifest, Tenant, eventually, model_folder
+from e2e.models import model_folder
+from e2e.rig import CONTAINER, App, Manifest, Tenant, eventually
 
 pytestmark = pytest.mark.needs("pods", "push-image", "azurite", "s3", "identity", "registry-tokens")
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from e2e.load import Load, load
-from e2e.rig import BODY, App, Manifest, Tenant
+from e2e.models import BODY
+from e2e.rig import App, Manifest, Tenant
 from e2e.watch import watch
 
 pytestmark = pytest.mark.needs("pods", "push-image", "azurite")

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from e2e.rig import App, Tenant, model_folder
+from e2e.models import model_folder
+from e2e.rig import App, Tenant
 
 pytestmark = pytest.mark.needs("pods", "push-image", "azurite")
 

@@ -3,14 +3,19 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
+from aiapp_operator.release.notes import UNDONE_TIME
 from e2e.load import Load, load
 from e2e.rig import READY_SECONDS, App, Tenant, eventually
+from e2e.watch import watch
 
 pytestmark = pytest.mark.needs("pods", "push-image", "azurite")
 
+CRASH = "{.status.containerStatuses[0].lastState.terminated['exitCode','finishedAt']}"
+FOUND_WITHIN = timedelta(seconds=10)
 MOOD = {"name": "MOOD", "valueFrom": {"configMapKeyRef": {"name": "mood", "key": "mood"}}}
 
 
@@ -55,9 +60,13 @@ def test_a_release_whose_pods_restart_in_its_bake_is_rolled_back(stage: Stage) -
     kubectl("patch", "configmap", "mood", "--patch", json.dumps({"data": {"mood": "bad"}}))
     # Whoever starts from now on crashes, as after a node was drained; the other pod serves meanwhile.
     pods = kubectl("get", "pods", "-l", "aiapp.dev/role=serving,aiapp.dev/revision=2", "-o", "name").split()
-    kubectl("delete", pods[0], "--wait=false")
-    message = app.wait_for_reason("UpToDate", "Held")
+    with watch(app.tenant, "pods", CRASH) as ends:
+        kubectl("delete", pods[0], "--wait=false")
+        message = app.wait_for_reason("UpToDate", "Held")
     assert "this image is in a bad mood" in message
+    crashed = min(end.split()[1] for end in ends if end.startswith("1 "))
+    undone = app.note(2, UNDONE_TIME)
+    assert datetime.fromisoformat(undone) - datetime.fromisoformat(crashed) <= FOUND_WITHIN
     app.expect_answer("one", "model 1")
     assert app.get()["status"]["active"]["revision"] == 1
     assert stage.held() == ["1.1.0"]
@@ -106,3 +115,10 @@ def test_nobody_who_used_the_app_meanwhile_was_let_down(stage: Stage) -> None:
     seen = stage.client.end()
     images = {json.loads(answer.label)["image"] for answer in seen.answers}
     assert images == {"one", "moody", "two"}
+
+
+def test_the_operator_never_had_to_be_restarted(stage: Stage) -> None:
+    # By now it has compared everything it watches with lists of its own, also kinds of which there is none.
+    restarts = "jsonpath={.items[*].status.containerStatuses[*].restartCount}"
+    deployed = stage.app.tenant.deployed
+    assert deployed.cluster.kubectl("-n", deployed.namespace, "get", "pods", "-o", restarts) == "0"

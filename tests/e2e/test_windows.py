@@ -66,18 +66,10 @@ def test_a_release_goes_by_itself_when_its_window_is_open_and_the_freeze_is_over
 
     app.wait("UpToDate")
     app.expect_answer("two", "model 2")
-    started = datetime.fromisoformat(_annotation(app, STARTED_TIME))
+    started = datetime.fromisoformat(app.note(3, STARTED_TIME))
     assert thaw <= started <= thaw + LATE
 
 
 def test_nobody_who_used_the_app_meanwhile_was_let_down(client: Load) -> None:
     seen = client.end()
     assert {json.loads(answer.label)["image"] for answer in seen.answers} == {"one", "two"}
-
-
-def _annotation(app: App, name: str) -> str:
-    """Return what the newest release on record notes."""
-    records = app.tenant.objects("controllerrevisions")
-    newest = max(records, key=lambda record: int(record["revision"]))
-    note: str = newest["metadata"]["annotations"][name]
-    return note

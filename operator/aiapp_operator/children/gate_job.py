@@ -4,6 +4,7 @@ Its pod is the one that the Deployment would run, changed where a trial needs it
 with the gate, and no label makes it a pod that serves.
 """
 
+import hashlib
 import json
 from copy import deepcopy
 from datetime import timedelta
@@ -23,6 +24,8 @@ from aiapp_operator.state import Manifest
 COMMAND: Final = ("python", "-m", "aiapp_serving.gate")
 RESOURCES: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
 """It sends requests and compares answers: the app gets what the node has."""
+LONGEST_NAME: Final = 63
+"""Characters of a Job's name, which is also a label of its pods; revisions and tries are counted on for years."""
 GRACE_SECONDS: Final = 10
 PULL_ALLOWANCE: Final = timedelta(minutes=10)
 """For the images of the app and of the gate, which a node may have to pull first."""
@@ -37,7 +40,11 @@ ONLY_WHERE_IT_SERVES: Final = ("startupProbe", "readinessProbe", "livenessProbe"
 
 def gate_job_name(app: str, number: int, attempt: int) -> str:
     """Return the name of one try of a gate: the same whoever asks, so that it is made once."""
-    return f"{app}-gate-{number}-{attempt}"
+    end = f"-gate-{number}-{attempt}"
+    if len(app) + len(end) > LONGEST_NAME:
+        digest = hashlib.sha256(app.encode()).hexdigest()[:8]
+        app = f"{app[: LONGEST_NAME - len(end) - len(digest) - 1]}-{digest}"
+    return app + end
 
 
 def gate_job(app: AIApp, release: Release, against: Release | None, settings: Settings) -> Manifest:
@@ -49,7 +56,7 @@ def gate_job(app: AIApp, release: Release, against: Release | None, settings: Se
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": child_metadata(app, name, {contract.ANNOTATION_REVISION: str(release.number)}),
+        "metadata": child_metadata(app, name, _named_after(release)),
         "spec": {
             "completions": 1,
             "parallelism": 1,
@@ -62,6 +69,10 @@ def gate_job(app: AIApp, release: Release, against: Release | None, settings: Se
             "template": _pod_template(app, release, against, settings),
         },
     }
+
+
+def _named_after(release: Release) -> dict[str, str]:
+    return {contract.ANNOTATION_REVISION: str(release.number), contract.ANNOTATION_RELEASE: release.name}
 
 
 def time_limit(app: AIApp, release: Release) -> timedelta:

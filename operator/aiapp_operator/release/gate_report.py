@@ -37,22 +37,24 @@ def read(gate: Container) -> Report | None:
     try:
         said = json.loads(gate.ended.get("message", ""))
         result = GateResult(said["result"])
+        clean = _clean(said)
+        text = _bounded(clean)
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     if gate.ended.get("exitCode") != EXIT_CODES[result]:
         return None
-    clean = _clean(said)
-    return Report(result, _problem(result, clean), _bounded(clean))
+    return Report(result, _problem(result, clean), text)
 
 
 def _problem(result: GateResult, said: dict[str, Any]) -> Problem | None:
     if result is GateResult.PASSED:
         return None
-    reason, message = said.get("reason"), excerpt(str(said.get("message", ""))) or "it gave no cause"
+    reason = said["reason"] if isinstance(said.get("reason"), str) else ""
+    message = excerpt(str(said.get("message", ""))) or "it gave no cause"
     if reason in DESCRIPTIONS:
-        return Problem(Severity.WAITING, str(reason), message)
+        return Problem(Severity.WAITING, reason, message)
     # A gate of another version may know more reasons than this operator explains.
-    named = f"{reason}: " if _NAME.fullmatch(str(reason)) else ""
+    named = f"{reason}: " if _NAME.fullmatch(reason) else ""
     return Problem(Severity.WAITING, WITHOUT_REASON[result], named + message)
 
 

@@ -14,8 +14,9 @@ from aiapp_models import contract
 from aiapp_serving.gate.calls import Endpoint
 from aiapp_serving.gate.cases import parse_duration
 from aiapp_serving.gate.console import Console
+from aiapp_serving.gate.masks import secrets_mask
 from aiapp_serving.gate.outcome import EXIT_STATUS
-from aiapp_serving.gate.report import render, secrets_mask
+from aiapp_serving.gate.report import render
 from aiapp_serving.gate.runner import GateSettings, run
 from aiapp_serving.gate.versions import VERSION_PATH, Expected
 from aiapp_serving.settings import found_digest

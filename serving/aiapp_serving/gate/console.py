@@ -4,8 +4,8 @@ import os
 from typing import Final, TextIO
 
 from aiapp_serving.gate.judgement import milliseconds
+from aiapp_serving.gate.masks import Mask
 from aiapp_serving.gate.outcome import CaseResult, Outcome, Result
-from aiapp_serving.gate.report import Mask
 
 _GREEN: Final = "32"
 _RED: Final = "31"

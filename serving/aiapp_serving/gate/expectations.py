@@ -11,6 +11,8 @@ from aiapp_serving.request_json import parse_json
 
 SHOWN: Final = 120
 """Characters of a value that go into a message."""
+CUT: Final = "..."
+"""Where the rest of it is left out."""
 NOTHING: Final = object()
 
 
@@ -136,7 +138,7 @@ def _decimal(number: int | float) -> Decimal:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return text if len(text) <= SHOWN else text[: SHOWN - len(CUT)] + CUT
 
 
 def _text(body: bytes) -> str:

@@ -1,13 +1,10 @@
 """The gate's report: JSON that is never longer than a termination message may be, and never repeats a secret. Pure."""
 
-import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import quote
 
-from aiapp_models import contract
-from aiapp_models.masking import MASK, masked
+from aiapp_serving.gate.masks import Mask
 from aiapp_serving.gate.outcome import CaseResult, Comparison, Outcome
 from aiapp_serving.gate.versions import Expected
 
@@ -17,25 +14,6 @@ COMPARISON_BYTES: Final = 400
 CASE_BYTES: Final = 300
 NAME_BYTES: Final = 96
 FIELD_BYTES: Final = 160
-SHORTEST_SECRET: Final = 4
-"""Characters: a shorter value is in every other word, and guessed at once."""
-
-Mask = Callable[[str], str]
-
-
-def secrets_mask(env: Mapping[str, str]) -> Mask:
-    """Return what takes secrets out of a text: the values of the variables that are named as secret, in every form that
-    an app may repeat them in, and whatever looks like one."""
-    names = env.get(contract.ENV_GATE_MASKED, "").split(",")
-    values = {form for name in names for form in _forms(env.get(name.strip(), ""))}
-    longest_first = sorted(values, key=len, reverse=True)
-
-    def mask(text: str) -> str:
-        for value in longest_first:
-            text = text.replace(value, MASK)
-        return masked(text)
-
-    return mask
 
 
 def render(outcome: Outcome, expected: Expected, mask: Mask) -> bytes:
@@ -63,15 +41,6 @@ def render(outcome: Outcome, expected: Expected, mask: Mask) -> bytes:
             break
         document["cases"].append(case)
     return _json(document)
-
-
-def _forms(secret: str) -> Iterable[str]:
-    """Return a secret as it is, line by line, and as JSON, addresses and base64 write it."""
-    for value in {secret, secret.strip(), *map(str.strip, secret.splitlines())}:
-        if len(value) >= SHORTEST_SECRET:
-            raw = value.encode(errors="surrogateescape")
-            yield from (value, quote(value, safe="", errors="replace"), base64.b64encode(raw).decode().rstrip("="))
-            yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
 
 
 def _failing_first(results: Iterable[CaseResult]) -> list[CaseResult]:

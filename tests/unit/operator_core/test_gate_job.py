@@ -86,13 +86,19 @@ def test_its_name_is_the_same_for_whoever_asks_and_another_for_another_try() -> 
     assert gate_job(app, again, None, SETTINGS)["metadata"]["name"] == "digits-gate-7-2"
 
 
+def test_its_name_fits_into_a_label_however_long_the_app_lives() -> None:
+    names = {gate_job_name("a" * 49 + last, number, 123456) for last in "bc" for number in (1, 1000, 123456)}
+    assert len(names) == 6
+    assert all(len(name) <= 63 and name.endswith("-123456") for name in names)
+
+
 def test_it_is_found_by_its_labels_and_goes_with_its_app() -> None:
     metadata = job_of(an_app())["metadata"]
     assert metadata["labels"] == {
         "app.kubernetes.io/instance": "digits",
         "app.kubernetes.io/managed-by": "aiapp-operator",
     }
-    assert metadata["annotations"] == {"aiapp.dev/revision": "7"}
+    assert metadata["annotations"] == {"aiapp.dev/revision": "7", "aiapp.dev/release": "digits-7"}
     (owner,) = metadata["ownerReferences"]
     assert (owner["kind"], owner["name"], owner["controller"]) == ("AIApp", "digits", True)
 

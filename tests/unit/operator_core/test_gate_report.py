@@ -44,9 +44,21 @@ def test_a_report_that_is_long_in_all_its_parts_is_cut_to_its_result() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "Passed", "[]", "null", '{"result": "Great"}', '{"result": null}', '{"result": []}', "[" * 4000]
+    "said",
+    [
+        *("", "Passed", "[]", "null", '{"result": "Great"}', '{"result": null}', '{"result": []}', "[" * 4000),
+        '{"result": "Passed", "app": ' + "[" * 900 + "]" * 900 + "}",
+        '{"result": "Passed", "message": "\\ud800"}',
+    ],
 )
 def test_a_report_that_cannot_be_read_is_none(said: str) -> None:
     gate = judged(gate_status(app=up(), gate=over(0, said)))
     assert gate.result is GateResult.INCONCLUSIVE
     assert gate.report == ""
+
+
+@pytest.mark.parametrize("reason", ["[]", "{}", "null", "7"])
+def test_a_reason_that_is_no_text_is_none(reason: str) -> None:
+    gate = judged(gate_status(app=up(), gate=over(1, f'{{"result": "Failed", "reason": {reason}, "message": "why"}}')))
+    assert gate.problem is not None
+    assert (gate.problem.reason, gate.problem.message) == ("GateFailed", "why")

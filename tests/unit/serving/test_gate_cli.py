@@ -15,8 +15,8 @@ import pytest
 from aiapp_serving.gate import __main__ as program
 from aiapp_serving.gate.cases import Case, Expectation, Origin, Request
 from aiapp_serving.gate.console import Console
+from aiapp_serving.gate.masks import secrets_mask
 from aiapp_serving.gate.outcome import CaseResult, Comparison, Outcome, Reason, Result
-from aiapp_serving.gate.report import secrets_mask
 from aiapp_serving.gate.versions import Expected
 from stand_ins.scripted_app import Reply, scripted_app
 

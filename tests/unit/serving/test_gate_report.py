@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiapp_serving.gate.cases import Case, Expectation, Origin, Request
+from aiapp_serving.gate.masks import secrets_mask
 from aiapp_serving.gate.outcome import CaseResult, Comparison, Outcome, Reason, Result
-from aiapp_serving.gate.report import MAX_REPORT_BYTES, render, secrets_mask
+from aiapp_serving.gate.report import MAX_REPORT_BYTES, render
 from aiapp_serving.gate.versions import Expected
 
 NO_SECRETS = secrets_mask({})
@@ -137,6 +138,32 @@ def test_secrets_are_nowhere_in_a_report(said: str) -> None:
     for secret in (said, "ssword/7", "the house", "tr0ub4dor", "eyJhbGciOi", "hunter2"):
         assert secret not in told
     assert "***" in told
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "p%c3%a4ssword%2f7+of%0athe+house",
+        "p%C3%A4ssword/7%20of",
+        json.dumps({"detail": json.dumps({"said": SECRET})}),
+        base64.urlsafe_b64encode(b"<p&ss?>\xc3\xbf~~~'quoted'").decode(),
+        "&lt;p&amp;ss?&gt;\xff~~~&#x27;quoted&#x27;",
+        "&lt;p&amp;ss?&gt;\xff~~~'quoted'",
+    ],
+)
+def test_a_secret_is_known_in_the_form_that_a_program_gives_it(said: str) -> None:
+    mask = secrets_mask(ENV | {"FLAG": "<p&ss?>\xff~~~'quoted'"})
+    told = mask(f"x {said} y")
+    assert "***" in told
+    for part in ("ssword", "PHAmc3M", "ss?", "quoted"):
+        assert part not in told
+
+
+@pytest.mark.parametrize("shown", range(4, len("tr0ub4dor and three")))
+def test_an_answer_that_is_cut_within_a_secret_does_not_show_its_beginning(shown: int) -> None:
+    mask = secrets_mask(ENV | {"API": "tr0ub4dor and three"})
+    secret = "tr0ub4dor and three"[:shown]
+    assert mask(f"the answer is {secret}..., expected 7... or 8") == "the answer is ***..., expected 7... or 8"
 
 
 def test_what_is_too_short_for_a_secret_is_left_in_every_other_word() -> None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from aiapp_models import contract
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.children.gate_job import gate_job_name
 from aiapp_operator.release import gating, holds
 from aiapp_operator.release.gating import Gate
 from aiapp_operator.release.ledger import Ledger, Release
 from aiapp_operator.release.notes import Hold
-from aiapp_operator.state import GateResult, ObjectId, Observed
+from aiapp_operator.state import GateResult, Manifest, ObjectId, Observed
 
 RETRY_SECONDS: Final = (60, 120, 300, 600)
 """After the first, second, third try that said nothing; then the last again and again."""
@@ -30,7 +31,7 @@ def judged(app: AIApp, record: Ledger, base: Release | None, observed: Observed,
     gates = {}
     for release in record.releases:
         job = observed.children.get(_job(app, release))
-        if release.notes.gate or job is None:
+        if release.notes.gate or job is None or not _tries(job, release):
             continue
         gate = gating.judge(app, release, job, observed.pods, now)
         if gate.result is None:
@@ -57,6 +58,8 @@ def unwanted(app: AIApp, record: Ledger, candidate: Release | None, observed: Ob
     """
     jobs = {child for child in observed.children if child.kind == "Job"}
     wanted = _job(app, candidate) if candidate and candidate.notes.gate is None else None
+    if candidate and wanted in jobs and not _tries(observed.children[wanted], candidate):
+        wanted = None
     left: set[ObjectId] = set()
     if wanted is None:
         done = [r for r in record.releases if r.notes.gate and r.notes.report and r.notes.gated]
@@ -76,6 +79,12 @@ def given_up(app: AIApp, record: Ledger, deleted: Collection[ObjectId]) -> Ledge
 
 def _job(app: AIApp, release: Release) -> ObjectId:
     return ObjectId("Job", gate_job_name(app.metadata.name, release.number, release.notes.attempts))
+
+
+def _tries(job: Manifest, release: Release) -> bool:
+    """Tell whether a Job of a release's name is that release's, and not one of a record that is gone."""
+    annotations = job["metadata"].get("annotations") or {}
+    return bool(annotations.get(contract.ANNOTATION_RELEASE) == release.name)
 
 
 def _noted(release: Release, base: Release | None, gate: Gate, now: datetime) -> Release:

@@ -19,8 +19,6 @@ from aiapp_operator.release import gate_report
 from aiapp_operator.release.ledger import Release, controller
 from aiapp_operator.state import GateResult, Manifest, Problem, Severity
 
-LATENESS: Final = timedelta(seconds=30)
-"""How much later than its time a gate may end by itself: it is counted on the node's clock."""
 POD_DELAY: Final = timedelta(seconds=30)
 """How long a Job may take to get its pod before that is worth a word."""
 OVERDUE: Final = "DeadlineExceeded"
@@ -82,7 +80,7 @@ def judge(app: AIApp, release: Release, job: Manifest, pods: Sequence[Manifest],
     standing = [each for each in tries if not pod_findings.disrupted(each.pod)]
     reported = [each for each in tries if each.gate and gate_report.read(each.gate)]
     if chosen := next(iter(reported or standing), None):
-        return _verdict(app, chosen) or _under_way(app, release, chosen, now)
+        return _verdict(app, chosen) or _under_way(release, chosen, now)
     if _is_over(job):
         return Gate(GateResult.INCONCLUSIVE, _without_pod(job, tries))
     return _before_its_pod(job, tries, now)
@@ -104,16 +102,14 @@ def _verdict(app: AIApp, tried: _Try) -> Gate | None:
     return None
 
 
-def _under_way(app: AIApp, release: Release, tried: _Try, now: datetime) -> Gate:
+def _under_way(release: Release, tried: _Try, now: datetime) -> Gate:
     gate, fetching = tried.gate, pod_findings.fetch_due([tried.pod], release)
     problem = pod_findings.hindrance(tried.pod)
     if gate and gate.started:
-        due = gate.started + _timeout(app) + LATENESS
-        if now < due:
-            return Gate(None, started=True, due=due)
-        if not pod_findings.node_lost(tried.pod):
-            return Gate(GateResult.FAILED, _never_ready(app, tried), started=True)
-    elif fetching:
+        # It ends by itself when its time is over, and its pod's deadline ends one that hangs: what a watch shows may be
+        # old, and a clock may be wrong.
+        return Gate(None, started=True)
+    if fetching:
         slow = pod_findings.fetch_slow([tried.pod], release, now)
         return Gate(None, problem or slow, due=None if slow else fetching)
     return Gate(None, problem, started=tried.app_started and problem is None)

@@ -4,6 +4,7 @@ They stand on the records of the releases that made them. One whose release is n
 newer record, so that bytes once found bad stay held.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,11 +12,11 @@ from typing import Final
 
 from aiapp_operator.reasons import Reason
 from aiapp_operator.release.ledger import Inputs, Ledger, Release
-from aiapp_operator.release.notes import Hold
+from aiapp_operator.release.notes import Hold, Notes
 from aiapp_operator.state import GateResult, Part, Problem, ResolvedImage, ResolvedModel, Severity, Stream
 
-MOST_CARRIED: Final = 800
-"""Holds without their messages, so that they stay below the 256 KiB that annotations may have."""
+MOST_CARRIED: Final = 160 * 1024
+"""Bytes of carried holds, as JSON without messages: with all other annotations below the 256 KiB that they may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,15 @@ def carried(record: Ledger, gone: Iterable[Release]) -> Ledger:
         return record
     newest = stay[-1]
     merged = {(hold.part, hold.digest, hold.config): hold for hold in (*newest.notes.older_holds, *holds)}
-    older = tuple(sorted(merged.values(), key=lambda hold: hold.since)[-MOST_CARRIED:])
+    older = _newest_that_fit(sorted(merged.values(), key=lambda hold: hold.since, reverse=True))
     return record.with_release(replace(newest, notes=replace(newest.notes, older_holds=older)))
 
 
-def ended(record: Ledger, argument: str, fingerprint: str) -> Ledger | None:
-    """Return the record without the holds that `argument` names: by version, digest or stream; None: it names none."""
+def ended(record: Ledger, argument: str, fingerprint: str, now: datetime) -> Ledger | None:
+    """Return the record without the holds that `argument` names: by version, digest or stream; None: it names none.
+
+    What failed is gated again; what serves all the same, as there was nothing to go back to, is baked again from now.
+    """
     ending = [hold for hold in in_force(record, fingerprint) if argument in (hold.version, hold.digest, hold.part)]
     if not ending:
         return None
@@ -134,9 +138,14 @@ def ended(record: Ledger, argument: str, fingerprint: str) -> Ledger | None:
         own = tuple(hold for hold in notes.holds if not _among(hold, ending))
         bad = notes.gate is GateResult.FAILED or notes.undone
         if bad and any(_is_on(hold, release.inputs) for hold in ending):
-            own, notes = (), notes.forgiven()
+            serves = release.number == record.running and notes.released
+            own, notes = (), _baked_anew(notes, now) if serves else notes.forgiven()
         record = record.with_release(replace(release, notes=replace(notes, holds=own, older_holds=older)))
     return record
+
+
+def _baked_anew(notes: Notes, now: datetime) -> Notes:
+    return replace(notes, undone=None, undone_problem=None, started=now, released=now)
 
 
 def model_key(model: ResolvedModel | None) -> str:
@@ -153,6 +162,17 @@ def pair_key(inputs: Inputs) -> str:
 
 def _pins(hold: Hold, fingerprint: str) -> bool:
     return hold.part is Part.ALL and hold.digest == fingerprint
+
+
+def _newest_that_fit(newest_first: Iterable[Hold]) -> tuple[Hold, ...]:
+    kept: list[Hold] = []
+    size = 0
+    for hold in newest_first:
+        size += len(json.dumps(hold.to_json()).encode())
+        if size > MOST_CARRIED:
+            break
+        kept.append(hold)
+    return tuple(reversed(kept))
 
 
 def _left_by(release: Release) -> tuple[Hold, ...]:

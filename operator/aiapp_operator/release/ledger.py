@@ -88,6 +88,12 @@ class Release:
         return self.notes.released
 
     @property
+    def rolling(self) -> bool:
+        """Tell whether its rollout has yet to be complete since it was begun last."""
+        notes = self.notes
+        return notes.released is None or (notes.started is not None and notes.started > notes.released)
+
+    @property
     def template(self) -> Manifest:
         """Return the pod template, as it was rendered when this release was first made."""
         template: Manifest = self.data["template"]

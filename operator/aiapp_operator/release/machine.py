@@ -54,14 +54,14 @@ def decide(app: AIApp, observed: Observed, settings: Settings, now: datetime) ->
     record = read(observed.app, observed.children, observed.revisions)
     record = rollout.advanced(app, record, run.deployment, observed.pods, now)
     runs = gate_runs.judged(app, record, releases.base(record), observed, now)
-    obeyed = orders.obeyed(runs.record, run.asked.fingerprint, run.due)
+    obeyed = orders.obeyed(runs.record, run.asked.fingerprint, run.due, observed.drifts)
     present = _present(run, obeyed.record)
     decision = _sources(run, obeyed.record, present)
     decision = _onward(run, decision, present, runs.gates)
     ignored = (*obeyed.ignored, *orders.in_vain(decision.candidate or _waived(decision.target, run), run.due))
     unwanted = gate_runs.unwanted(app, decision.record, decision.candidate, observed)
-    given_up = gate_runs.given_up(app, decision.record, unwanted)
-    return replace(decision, record=given_up, ignored=ignored, delete=unwanted, due=_due(run, decision))
+    record = orders.unwaived(gate_runs.given_up(app, decision.record, unwanted), decision.candidate)
+    return replace(decision, record=record, ignored=ignored, delete=unwanted, due=_due(run, decision))
 
 
 def _present(run: Run, record: Ledger) -> _Present:
@@ -82,7 +82,7 @@ def _present(run: Run, record: Ledger) -> _Present:
 def _phase(run: Run, record: Ledger, target: Release | None) -> Phase:
     if target is None:
         return Phase.UNKNOWN
-    if rollout.rolling(target):
+    if target.rolling:
         return Phase.ROLLING_OUT
     if not candidate.alone(run, target):
         return Phase.ROLLING_BACK if _replaces_bad_pods(run, record) else Phase.ROLLING_OUT

@@ -4,6 +4,7 @@ A ControllerRevision's data can never change; its annotations can, and are all t
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -77,13 +78,16 @@ class Hold:
         Raises:
             KeyError, TypeError, ValueError: it is something else.
         """
+        since = _time(kept["since"])
+        if since is None or not all(isinstance(text, str) for text in kept.values()):
+            raise ValueError("this is no hold")
         return cls(
             part=Part(kept["stream"]),
             digest=kept["digest"],
             version=kept.get("version", ""),
             reason=kept.get("reason", ""),
             message=kept.get("message", ""),
-            since=datetime.fromisoformat(kept["since"]),
+            since=since,
             config=kept.get("config", ""),
         )
 
@@ -156,7 +160,7 @@ class Notes:
             gated=_time(annotations.get(GATE_TIME)),
             gate_problem=_problem(annotations.get(GATE_WORDS)),
             report=annotations.get(GATE_REPORT, ""),
-            attempts=int(attempts) if attempts.isdecimal() else 0,
+            attempts=int(attempts) if re.fullmatch("[0-9]{1,6}", attempts) else 0,
             retry=_time(annotations.get(RETRY_TIME)),
             asked=_time(annotations.get(ASKED_TIME)),
             started=_time(annotations.get(STARTED_TIME)),
@@ -173,7 +177,7 @@ class Notes:
 
     def forgiven(self) -> "Notes":
         """Return the notes of a release whose hold is over: it is gated again, by a Job of another name."""
-        fresh = Notes(change=self.change, requested_by=self.requested_by, asked=self.asked, waived=self.waived)
+        fresh = Notes(change=self.change, requested_by=self.requested_by, asked=self.asked)
         return replace(fresh, attempts=self.attempts + 1, older_holds=self.older_holds)
 
 
@@ -187,8 +191,8 @@ def _words(problem: Problem | None) -> str:
 
 
 def _problem(words: str | None) -> Problem | None:
-    reason, separator, message = (words or "").partition(": ")
-    return Problem(Severity.WAITING, reason, message) if separator else None
+    reason, _, message = (words or "").partition(": ")
+    return Problem(Severity.WAITING, reason, message) if re.fullmatch("[A-Za-z]{1,64}", reason) else None
 
 
 def _dumped(holds: tuple[Hold, ...]) -> str:
@@ -198,13 +202,13 @@ def _dumped(holds: tuple[Hold, ...]) -> str:
 def _loaded(text: str | None) -> tuple[Hold, ...]:
     try:
         return tuple(Hold.from_json(kept) for kept in json.loads(text or "[]"))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return ()
 
 
-def _time(text: str | None) -> datetime | None:
+def _time(text: Any) -> datetime | None:
     try:
         time = datetime.fromisoformat(text or "")
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     return time if time.tzinfo else None

@@ -6,8 +6,8 @@ identity: going back to what ran before brings back exactly that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from aiapp_models import contract
 from aiapp_operator import findings, following, pod_findings
@@ -23,6 +23,8 @@ from aiapp_operator.release.ledger import Inputs, Ledger, Release, digest_of
 from aiapp_operator.release.resolution import Demand
 from aiapp_operator.settings import Settings
 from aiapp_operator.state import GateResult, Manifest, ObjectId, Part, Problem
+
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Questions(NamedTuple):
@@ -91,10 +93,11 @@ def to_verify(record: Ledger) -> tuple[Release, ...]:
 def completed(record: Ledger, deployment: Manifest, now: datetime) -> Ledger:
     """Return the record, with the current release noted as released once its rollout is seen complete."""
     current, active = record.current, record.active
-    if current is None or current == active or not rolled_out(deployment, current):
+    if current is None or (current == active and not current.rolling) or not rolled_out(deployment, current):
         return record
-    released = _completion(deployment) or now.replace(microsecond=0)
-    if active and active.released:
+    # One that comes back may find its pods still there: the Deployment was complete before this rollout began.
+    released = max(_completion(deployment) or now.replace(microsecond=0), current.notes.started or EARLIEST)
+    if active and active.released and active != current:
         # Whole seconds are kept, so a release right after another must still come out as the later one.
         released = max(released, active.released + timedelta(seconds=1))
     return record.with_release(replace(current, notes=replace(current.notes, released=released)))
@@ -226,7 +229,20 @@ def _template(app: AIApp, inputs: Inputs, number: int, settings: Settings) -> Ma
         image_digest=inputs.image.digest,
         model=inputs.model,
     )
-    return pod_template(app, cargo, settings)
+    return pod_template(_configured(app, inputs), cargo, settings)
+
+
+def _configured(app: AIApp, inputs: Inputs) -> AIApp:
+    """Return the app as the release's config has it, which is the spec's unless a hold keeps that back."""
+    if inputs.config == config(app):
+        return app
+    kept = {name: value for name, value in inputs.config.items() if name not in ("imageRepository", "serving")}
+    image = ImageReference.parse(inputs.image.ref).pinned(inputs.image.digest)
+    serving = {**inputs.config.get("serving", {}), "replicas": app.spec.serving.replicas}
+    spec = {**kept, "image": image, "serving": serving}
+    if inputs.model:
+        spec["modelVersion"] = inputs.model.version
+    return AIApp.parse({"metadata": app.metadata.model_dump(by_alias=True), "spec": spec})
 
 
 def is_asked_for(asked: Demand, release: Release) -> bool:

@@ -42,7 +42,7 @@ class Demand:
         """Return a hash of what somebody would have to edit to ask for something else; a push is no edit."""
         spec = self.app.spec
         policies = [
-            each and each.model_dump(mode="json", exclude={"interval"})
+            each and {"type": each.type} | each.model_dump(mode="json", exclude={"interval"}, exclude_defaults=True)
             for each in (spec.image_policy, spec.model_policy)
         ]
         asked = {"image": spec.image, "version": spec.model_version, "policies": policies, "config": self.config}

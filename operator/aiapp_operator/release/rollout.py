@@ -20,29 +20,28 @@ def advanced(app: AIApp, record: Ledger, deployment: Manifest, pods: Sequence[Ma
     if current is None or current.notes.undone:
         return record
     own = pod_findings.of_revision(pods, current.number)
-    if rolling(current):
+    if current.rolling:
         fault = pod_findings.faults(own) or pod_findings.never_ready(own, now, _deadline(app))
         return _undone(record, current, fault, now) if fault else record
     end = bake_end(app, current)
-    if end is None:
-        return record
+    return _watched(record, current, own, end, now) if end else record
+
+
+def _watched(record: Ledger, current: Release, own: Sequence[Manifest], end: datetime, now: datetime) -> Ledger:
+    """Return the record with what a bake that ends at `end` shows by now."""
+    if current.notes.started is None and current.notes.gate is None:
+        # Released by an operator that knew no bakes: what its pods did then is nobody's business now.
+        return record.with_release(replace(current, notes=replace(current.notes, baked=current.released)))
     problem = baking.bake_problem(own, current.released or end, min(now, end))
     if problem:
         return _undone(record, current, problem, now)
-    if now < end:
-        return record
-    return record.with_release(replace(current, notes=replace(current.notes, baked=end)))
-
-
-def rolling(release: Release) -> bool:
-    """Tell whether the rollout of the release on the Deployment has yet to be complete for the first time."""
-    notes = release.notes
-    return notes.released is None or (notes.started is not None and notes.started > notes.released)
+    baked = end if now >= end else None
+    return record.with_release(replace(current, notes=replace(current.notes, baked=baked)))
 
 
 def bake_end(app: AIApp, release: Release) -> datetime | None:
     """Return when the bake of a release that serves ends; None: it is over, or has not begun."""
-    if release.released is None or rolling(release) or release.notes.baked or release.notes.undone:
+    if release.released is None or release.rolling or release.notes.baked or release.notes.undone:
         return None
     return release.released + parse_duration(app.spec.release.bake.duration)
 
@@ -60,9 +59,8 @@ def way_back(record: Ledger, drifts: Sequence[Drift] | None) -> tuple[Release | 
     if bad is None or good is None:
         words = "no earlier release has been through its bake, so there is nothing to go back to: it stays"
         return None, Problem(Severity.WAITING, Reason.NO_WAY_BACK, words)
-    gone = [d for d in drifts or () if d.revision == good.number and d.reason != Reason.METADATA_CHANGED]
-    if gone:
-        words = f"{good} was the last good one, and {gone[0].message}: nothing can be gone back to, {bad} stays"
+    if lost := gone(good, drifts):
+        words = f"{good} was the last good one, and {lost.message}: nothing can be gone back to, {bad} stays"
         return None, Problem(Severity.WAITING, Reason.NO_WAY_BACK, words)
     return good, None
 
@@ -75,6 +73,12 @@ def due(app: AIApp, release: Release, pods: Sequence[Manifest], now: datetime) -
     own = pod_findings.of_revision(pods, release.number)
     lost = baking.bake_due(own, release.released or end, now)
     return min(end, lost) if lost else end
+
+
+def gone(release: Release, drifts: Sequence[Drift] | None) -> Drift | None:
+    """Return why pods of a release could not start, as its bytes are not where they were; None: they are."""
+    mine = (drift for drift in drifts or () if drift.revision == release.number)
+    return next((drift for drift in mine if drift.reason != Reason.METADATA_CHANGED), None)
 
 
 def _deadline(app: AIApp) -> timedelta:

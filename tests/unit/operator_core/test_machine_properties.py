@@ -34,9 +34,9 @@ class Releases(RuleBasedStateMachine):
     claim: ClassVar[Claim | None] = None
     world: World
 
-    @initialize(nightly=st.booleans(), replicas=st.sampled_from([1, 2]))
-    def begin(self, nightly: bool, replicas: int) -> None:
-        self.world = World(following(nightly=nightly, replicas=replicas))
+    @initialize(nightly=st.booleans(), replicas=st.sampled_from([1, 2]), records=st.sampled_from([1, 3, 10]))
+    def begin(self, nightly: bool, replicas: int, records: int) -> None:
+        self.world = World(following(nightly=nightly, records=records, replicas=replicas))
         self.gone: dict[str, str] = {}
         self.number = 0
         self.world.push("1.0.0")
@@ -62,6 +62,11 @@ class Releases(RuleBasedStateMachine):
         if pair:
             self.world.truth.bad_pairs.add(digests)
         self.world.advance(seconds=200)
+
+    @rule()
+    def take_an_edit_back(self) -> None:
+        serving = {name: value for name, value in self.world.spec["serving"].items() if name != "env"}
+        self.world.edit(serving=serving)
 
     @rule(good=st.booleans())
     def edit_config(self, good: bool) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ RECORD = ROOT / "build" / "demo.json"
 LONGEST_SILENCE = 30.0
 
 
-def demo(**env: str) -> "subprocess.Popen[str]":
+@contextmanager
+def demo(**env: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run it in a session of its own; it is interrupted with whoever listens to it, and takes down what it started."""
     roots = ("operator", "serving", "tests", "examples", "examples/digits")
     path = os.pathsep.join(str(ROOT / root) for root in roots)
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "demo"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path, **env},
@@ -32,7 +35,13 @@ def demo(**env: str) -> "subprocess.Popen[str]":
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
+    ) as story:
+        try:
+            yield story
+        except BaseException:
+            story.send_signal(signal.SIGINT)
+            story.communicate()
+            raise
 
 
 def tell(story: "subprocess.Popen[str]") -> Iterator[tuple[float, str]]:

@@ -7,7 +7,7 @@ without a death.
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -19,11 +19,8 @@ from proofs.crash_workflows import STEP_SECONDS, WORKFLOWS
 from proofs.release_truth import contents_of
 from unit.operator_shell import virtual_time
 
-COUNT: Final = 0
-"""As many as the workflows have: this is what the command line shows, and `prove` counts."""
 AT_ONCE: Final = 2
 QUIET_SECONDS: Final = 900.0
-TIMES: Final = ("time", "since", "Time", "uid", "resourceVersion")
 
 
 class Run(NamedTuple):
@@ -63,11 +60,10 @@ async def _run(name: str, kill: Kill | None) -> Run:
         if not await site.until(step.done, STEP_SECONDS):
             wrong = f"step {number + 1} is not done: {site.status}"
             break
-    writes = await site.quiet_for(QUIET_SECONDS)  # what is still to be written, such as an Event
+    await site.quiet_for(QUIET_SECONDS)  # what is still to be written, such as an Event
     late = await site.quiet_for(QUIET_SECONDS)
     await site.end()
     wrong = wrong or (f"not quiet: {late} writes" if late else "")
-    del writes
     return Run(_end(site), site.total_writes, site.deaths, wrong)
 
 
@@ -119,31 +115,29 @@ def broken(point: Point) -> str:
     return f"{point}: {'; '.join(different)}" if different else ""
 
 
-def prove(
-    count: int, _seed: int, workflows: Sequence[str] = tuple(WORKFLOWS), at_once: int = AT_ONCE
-) -> running.Outcome:
-    """Try the deaths; `count` of each workflow, spread evenly; 0: all."""
-    chosen = [point for workflow in workflows for point in _spread(points(workflow), count)]
-    progress, failures = running.Progress(len(chosen)), []
+def every_point() -> list[Point]:
+    """Return all deaths of all workflows."""
+    return [point for workflow in WORKFLOWS for point in points(workflow)]
+
+
+def prove(count: int, _seed: int, at_once: int = AT_ONCE) -> running.Outcome:
+    """Try `count` of all deaths, spread evenly."""
+    every = every_point()
+    chosen = [every[number * len(every) // count] for number in range(min(count, len(every)))]
+    progress, failures = running.Progress(len(chosen)), list[str]()
     with ProcessPoolExecutor(at_once) as pool:
         for words in pool.map(broken, chosen, chunksize=4):
             failures += [words] if words else []
             progress.step()
-    failures += [f"{name} without a death: {undisturbed(name).wrong}" for name in workflows if undisturbed(name).wrong]
+    failures += [f"{name} without a death: {undisturbed(name).wrong}" for name in WORKFLOWS if undisturbed(name).wrong]
     figures = {
         "points": len(chosen),
         "converged": len(chosen) - len(failures),
         "by_workflow": dict(Counter(point.workflow for point in chosen)),
         "api_server": "in memory",
     }
-    return running.Outcome(count, figures, tuple(failures))
-
-
-def _spread(all_points: list[Point], count: int) -> list[Point]:
-    if not count or count >= len(all_points):
-        return all_points
-    return [all_points[number * len(all_points) // count] for number in range(count)]
+    return running.Outcome(len(chosen), figures, tuple(failures))
 
 
 if __name__ == "__main__":
-    sys.exit(running.main("crash_points", prove, COUNT))
+    sys.exit(running.main("crash_points", prove, len(every_point())))

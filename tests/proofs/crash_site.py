@@ -120,11 +120,12 @@ class Connection(Kube):
         if here and self._kill and not self._kill.after:
             self.dead.set()
         await self._alive()
-        answer = await self._shared._call(method, path, query, body, headers)
-        if here:
-            self.dead.set()
-        await self._alive()
-        return answer
+        try:
+            return await self._shared._call(method, path, query, body, headers)
+        finally:
+            if here:  # be the answer a refusal or not
+                self.dead.set()
+            await self._alive()
 
     async def _alive(self) -> None:
         if self.dead.is_set():

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from aiapp_models.contract import ANNOTATION_REVISION
+from aiapp_models.contract import ANNOTATION_RELEASE, ANNOTATION_REVISION
 from aiapp_operator.state import Manifest
 from proofs.release_truth import Contents, contents_of
 
@@ -55,7 +55,8 @@ class Rules:
 
     def job(self, manifest: Manifest, now: datetime) -> None:
         """Judge a Job before it is made."""
-        name = manifest["metadata"]["name"]
+        # A number may come again once its record was pruned; a record's name tells one release from another.
+        name = f"{manifest['metadata']['name']} of {manifest['metadata']['annotations'][ANNOTATION_RELEASE]}"
         if name in self.jobs:
             self.broken.append(Broken(Claim.SECOND_JOB, now, name))
         self.jobs.add(name)
@@ -92,8 +93,8 @@ class Rules:
         was: Mapping[str, Any] = _notes(before) if before else {}
         good_before = "baked-time" in _notes(records[number])
         undoes = "undone-time" in was
-        if self.asked or (undoes and good_before):
-            return
+        if self.asked or (good_before and "baked-time" not in was):
+            return  # a way back: from what is bad, or from an edit that was taken back while it went out
         serves = any("released-time" in _notes(each) and "undone-time" not in _notes(each) for each in records.values())
         if self.nightly and serves and not in_window(now):
             self.broken.append(Broken(Claim.WINDOW, now, f"revision {number}"))

@@ -37,9 +37,10 @@ MOST_RUNS: Final = 8
 """How many runs in a row an operator may need until it has nothing more to write, while the world stands still."""
 
 
-def following(*, nightly: bool = False, bake: str = "2m", **serving: Any) -> Manifest:
-    """Return a spec that follows both streams."""
-    release: Manifest = {"bake": {"duration": bake}, "gate": {"timeout": "2m"}, "progressDeadline": "5m"}
+def following(*, nightly: bool = False, records: int = 10, **serving: Any) -> Manifest:
+    """Return a spec that follows both streams; records: how many past releases are kept."""
+    release: Manifest = {"bake": {"duration": "2m"}, "gate": {"timeout": "2m"}, "progressDeadline": "5m"}
+    release["revisionHistoryLimit"] = records
     return {
         "image": REPOSITORY,
         "imagePolicy": {"type": "SemVer"},

@@ -165,7 +165,8 @@ def _is_ours(manifest: Manifest, app: Manifest) -> bool:
     owner = controller(manifest)
     if not owner:
         labels = manifest["metadata"].get("labels") or {}
-        return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_INSTANCE) == app["metadata"]["name"]
+        ours = (labels.get(LABEL_MANAGED_BY), labels.get(LABEL_INSTANCE)) == (MANAGED_BY, app["metadata"]["name"])
+        return ours and manifest["kind"] != "Job"  # a gate's says what passed: nobody's may be anybody's
     return bool(owner["uid"] == app["metadata"]["uid"])
 
 

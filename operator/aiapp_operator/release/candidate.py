@@ -156,8 +156,10 @@ def _goes_back(run: Run, record: Ledger, ready: Release) -> bool:
 def _after(run: Run, decision: Decision) -> Decision:
     """Return the decision with the wait for the release before: none supersedes one in its rollout or bake."""
     current = decision.record.current
-    if current is None or current.notes.undone:
+    if current is None:
         return decision
+    if current.notes.undone:  # what is good comes back first
+        return decision if decision.stays else replace(decision, waits_for="Bake")
     if current.rolling or not alone(run, current):
         pods = pod_findings.of_revision(run.observed.pods, current.number)
         stuck = findings.failing_by_now(run.app, current, run.deployment, pods, run.now)

@@ -5,7 +5,7 @@ newer record, so that bytes once found bad stay held.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -71,7 +71,7 @@ def of_failure(bad: Release, base: Release | None, problem: Problem, now: dateti
     The config goes with the image. Without a base the pair is held: with another image or model it may be good.
     """
     if base is None:
-        return of_pair(bad, problem, now) if bad.inputs.model else _hold(Part.IMAGE, bad, problem, now)
+        return of_pair(bad, problem, now)
     new, old = bad.inputs, base.inputs
     other_image, other_config = new.image.digest != old.image.digest, new.config_hash != old.config_hash
     if model_key(new.model) != model_key(old.model):
@@ -115,7 +115,9 @@ def carried(record: Ledger, gone: Iterable[Release]) -> Ledger:
     leaving = list(gone)
     numbers = {release.number for release in leaving}
     stay = [release for release in record.releases if release.number not in numbers]
-    holds = [replace(hold, message="") for release in leaving for hold in _left_by(release) if hold.part != Part.ALL]
+    named = {hold.digest for hold in in_force(record, "") if hold.part in (Part.IMAGE, Part.MODEL)}
+    left = [hold for release in leaving for hold in _left_by(release, named) if hold.part is not Part.ALL]
+    holds = [replace(hold, message="") for hold in left]
     if not stay or not holds:
         return record
     newest = stay[-1]
@@ -157,7 +159,7 @@ def model_key(model: ResolvedModel | None) -> str:
 
 def pair_key(inputs: Inputs) -> str:
     """Return what a pair is held by."""
-    return f"{inputs.image.digest}+{model_key(inputs.model)}"
+    return f"{inputs.image.digest}+{model_key(inputs.model)}".removesuffix("+")
 
 
 def _pins(hold: Hold, fingerprint: str) -> bool:
@@ -175,10 +177,11 @@ def _newest_that_fit(newest_first: Iterable[Hold]) -> tuple[Hold, ...]:
     return tuple(reversed(kept))
 
 
-def _left_by(release: Release) -> tuple[Hold, ...]:
-    """Return the holds of a release that leaves; one that failed and named no culprit holds itself as it was."""
+def _left_by(release: Release, named: Collection[str]) -> tuple[Hold, ...]:
+    """Return the holds of a release that leaves; one that failed for no `named` culprit holds itself as it was."""
     notes = release.notes
-    if notes.gate is GateResult.FAILED and notes.gated and not notes.holds:
+    known = release.inputs.image.digest in named or model_key(release.inputs.model) in named
+    if notes.gate is GateResult.FAILED and notes.gated and not notes.holds and not known:
         problem = notes.gate_problem or Problem(Severity.WAITING, Reason.GATE_FAILED, "its gate failed")
         return (*notes.older_holds, of_pair(release, problem, notes.gated))
     return (*notes.older_holds, *notes.holds)
@@ -211,7 +214,7 @@ def _hold(part: Part, bad: Release, problem: Problem, now: datetime) -> Hold:
         Part.IMAGE: (bad.inputs.image.digest, bad.image_name),
         Part.MODEL: (model_key(model), model.version if model else ""),
         Part.CONFIG: (_sha256(bad.inputs.config_hash), bad.inputs.config_hash[:10]),
-        Part.PAIR: (pair_key(bad.inputs), f"{bad.image_name}+{model.version if model else ''}"),
+        Part.PAIR: (pair_key(bad.inputs), f"{bad.image_name}+{model.version}" if model else bad.image_name),
     }
     digest, version = names[part]
     config = bad.inputs.config_hash if part in (Part.IMAGE, Part.PAIR) else ""

@@ -79,6 +79,9 @@ def _roll_back(record: Ledger, fingerprint: str, action: Action, drifts: Sequenc
         past = [str(each.number) for each in record.releases if _served(each) and each is not record.current]
         words = f"revisions to go back to: {', '.join(past)}" if past else "no other release served and was good"
         return Obeyed(record, (f"{actions.ROLLBACK_TO}: {action.argument[:80]!r} names none; {words}",))
+    if held := holds.allowed(release.inputs, None, holds.in_force(record, "")).in_the_way:
+        words = f"{held[0].part.value.lower()} {held[0].version} of {release} is held: unhold that first"
+        return Obeyed(record, (f"{actions.ROLLBACK_TO}: {words}",))
     if gone := rollout.gone(release, drifts):
         words = f"{release} cannot be gone back to: {gone.message}"
         return Obeyed(record, (f"{actions.ROLLBACK_TO}: {words}",))

@@ -198,7 +198,7 @@ def _has_name(release: Release, version: str, config: Manifest) -> bool:
 
 
 def _at(record: Ledger) -> Iterable[Release]:
-    candidates = [r for r in reversed(record.releases) if r.number > record.running and not r.notes.started]
+    candidates = [release for release in reversed(record.releases) if release.number > record.running]
     return (release for release in (record.current, record.active, *candidates) if release)
 
 

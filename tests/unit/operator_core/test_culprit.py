@@ -98,3 +98,14 @@ def test_a_first_release_that_fails_is_held_as_a_pair_as_nobody_knows_which_half
     cluster.run()
     cluster.roll_out()
     assert cluster.app["status"]["active"]["modelVersion"] == "42"
+
+
+def test_an_image_that_brings_its_model_and_fails_first_may_go_with_another_config() -> None:
+    cluster = AppCluster(app=an_app(modelSource=None, modelVersion=None), gates={"1.4.1": "Failed"})
+    cluster.run()
+    assert cluster.app["status"]["held"] == "pair 1.4.1"
+    cluster.gates.clear()
+    cluster.edit(serving={"env": [{"name": "TOKENS", "value": "128"}]})
+    cluster.run()
+    cluster.roll_out()
+    assert cluster.conditions["UpToDate"]["status"] == "True"

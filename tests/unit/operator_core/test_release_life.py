@@ -165,6 +165,37 @@ class TestGoingBack:
         cluster.run()
         assert model(cluster) == "41"
 
+    def test_to_what_is_held_is_refused_and_says_what_ends_that(self) -> None:
+        cluster = rolled_out()
+        cluster.edit(image=IMAGE_2)
+        cluster.run()
+        cluster.roll_out()
+        cluster.gates["41"] = "Failed"
+        cluster.edit(modelVersion="41")
+        cluster.run()
+        assert cluster.app["status"]["held"] == "model 41"
+        cluster.annotate("rollback-to", "1")
+        told = [event.message for event in cluster.run().events if event.reason == "ActionIgnored"]
+        assert told == [
+            "annotation aiapp.dev/rollback-to is ignored: model 41 of revision 1 (image 1.4.1, model 41) is held: "
+            "unhold that first"
+        ]
+
+    def test_from_a_bad_bake_comes_before_anything_newer_that_waits_for_it(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42", release={"bake": {"duration": "5m"}})
+        cluster.run()
+        cluster.roll_out()
+        cluster.edit(modelVersion="43")
+        cluster.run()
+        cluster.wait()
+        serving_pod(cluster)["status"] |= ended(1, "boom", finishedAt=format_time(cluster.now))
+        cluster.run_once()
+        assert model(cluster) == "41"
+        cluster.roll_out()
+        cluster.run()
+        assert model(cluster) == "43"
+
     def test_to_bytes_that_are_gone_is_refused_in_words(self) -> None:
         cluster = rolled_out()
         cluster.drifts = (Drift(1, "ModelGone", "digits/41 is not in the store"),)

@@ -41,7 +41,7 @@ async def test_a_gate_that_fails_leaves_no_deployment_and_is_held() -> None:
     assert not bench.api.has("Deployment")
     assert bench.condition("UpToDate")[0] == "False"
     assert bench.condition("GatePassed") == ("False", "CaseFailed")
-    assert [hold["stream"] for hold in bench.api.of("AIApp")["status"]["holds"]] == ["Image"]
+    assert [hold["stream"] for hold in bench.api.of("AIApp")["status"]["holds"]] == ["Pair"]
 
 
 async def test_a_job_that_is_refused_is_told_and_asked_for_again_when_it_is_due() -> None:

@@ -175,11 +175,8 @@ class TestGoingBack:
         cluster.run()
         assert cluster.app["status"]["held"] == "model 41"
         cluster.annotate("rollback-to", "1")
-        told = [event.message for event in cluster.run().events if event.reason == "ActionIgnored"]
-        assert told == [
-            "annotation aiapp.dev/rollback-to is ignored: model 41 of revision 1 (image 1.4.1, model 41) is held: "
-            "unhold that first"
-        ]
+        (told,) = [event.message for event in cluster.run().events if event.reason == "ActionIgnored"]
+        assert told.endswith("model 41 of revision 1 (image 1.4.1, model 41) is held: unhold that first")
 
     def test_from_a_bad_bake_comes_before_anything_newer_that_waits_for_it(self) -> None:
         cluster = serving_cluster()

@@ -14,6 +14,9 @@ from aiapp_serving.gate.expectations import CUT, SHOWN
 
 SHORTEST_SECRET: Final = 4
 """Characters: a shorter value is in every other word, and guessed at once."""
+LONGEST: Final = 2048
+"""Characters of a text that are looked at, several times of what any message shows: an app may say a megabyte that
+takes hours to look through."""
 _PERCENT: Final = re.compile("%[0-9A-F]{2}")
 
 Mask = Callable[[str], str]
@@ -30,6 +33,7 @@ def secrets_mask(env: Mapping[str, str]) -> Mask:
         beginnings.setdefault(value[:SHORTEST_SECRET], []).append(value)
 
     def mask(text: str) -> str:
+        text = text if len(text) <= LONGEST else text[:LONGEST] + CUT
         for value in longest_first:
             text = text.replace(value, MASK)
         return masked(_without_beginnings(text, beginnings))

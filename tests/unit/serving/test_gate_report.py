@@ -166,6 +166,11 @@ def test_an_answer_that_is_cut_within_a_secret_does_not_show_its_beginning(shown
     assert mask(f"the answer is {secret}..., expected 7... or 8") == "the answer is ***..., expected 7... or 8"
 
 
+def test_a_megabyte_is_not_looked_through() -> None:
+    told = MASKING("key" * 333_333)
+    assert len(told) < 4096
+
+
 def test_what_is_too_short_for_a_secret_is_left_in_every_other_word() -> None:
     assert MASKING("one of 3 depends on it") == "one of 3 depends on it"
 

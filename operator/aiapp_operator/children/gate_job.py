@@ -22,7 +22,7 @@ from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest
 
 COMMAND: Final = ("python", "-m", "aiapp_serving.gate")
-RESOURCES: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+RESOURCES: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
 """It sends requests and compares answers: the app gets what the node has."""
 LONGEST_NAME: Final = 63
 """Characters of a Job's name, which is also a label of its pods; revisions and tries are counted on for years."""

@@ -42,7 +42,7 @@ def read_spec(app: Manifest) -> AIApp | Problem:
         return Problem(Severity.STALLED, Reason.INVALID_SPEC, f"{field}: {first['msg']}")
     except ValueError as error:
         return Problem(Severity.STALLED, Reason.INVALID_SPEC, str(error))
-    return _unusable_policy(parsed) or _unusable_window(parsed) or parsed
+    return _unusable_policy(parsed) or parsed
 
 
 def _unusable_policy(app: AIApp) -> Problem | None:
@@ -54,7 +54,8 @@ def _unusable_policy(app: AIApp) -> Problem | None:
     return Problem(Severity.STALLED, Reason.INVALID_SPEC, words)
 
 
-def _unusable_window(app: AIApp) -> Problem | None:
+def unusable_window(app: AIApp) -> Problem | None:
+    """A schedule that opens nothing; what serves is watched, and undone if it is bad, all the same."""
     words = windows.problem(app.spec.release)
     return Problem(Severity.STALLED, Reason.INVALID_SPEC, words) if words else None
 

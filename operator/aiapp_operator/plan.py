@@ -99,7 +99,7 @@ def _situation(observed: Observed, app: AIApp, record: Ledger, decision: Decisio
         deployment=deployment,
         pods=observed.pods,
         wanted=app.spec.serving.replicas,
-        blocked=findings.name_conflict(observed),
+        blocked=findings.name_conflict(observed) or findings.unusable_window(app),
         failing=failing,
         suspended=app.spec.suspend,
         drifts=source_drift.found(app, record, observed),

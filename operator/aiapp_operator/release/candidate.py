@@ -74,7 +74,8 @@ def brought_out(
 def _asked(run: Run, record: Ledger, release: Release, base: Release | None) -> Release:
     """Return a candidate with the notes of how it became one; one that was rolled out before is one anew."""
     notes = release.notes
-    if notes.asked is None or (notes.started and notes.started >= notes.asked):
+    # A start alone is none: the operator may have died before the Deployment heard of it.
+    if notes.asked is None or (notes.released and notes.released >= notes.asked):
         notes = replace(
             notes,
             asked=run.now.replace(microsecond=0),

@@ -60,7 +60,8 @@ def decide(app: AIApp, observed: Observed, settings: Settings, now: datetime) ->
     decision = _onward(run, decision, present, runs.gates)
     ignored = (*obeyed.ignored, *orders.in_vain(decision.candidate or _waived(decision.target, run), run.due))
     unwanted = gate_runs.unwanted(app, decision.record, decision.candidate, observed)
-    record = orders.unwaived(gate_runs.given_up(app, decision.record, unwanted), decision.candidate)
+    record = gate_runs.given_up(app, decision.record, unwanted)
+    record = orders.unwaived(record, (decision.candidate, decision.target))
     return replace(decision, record=record, ignored=ignored, delete=unwanted, due=_due(run, decision))
 
 

@@ -43,12 +43,12 @@ def waived(record: Ledger, due: Iterable[Action]) -> datetime | None:
     return asked[-1] if asked and all(release.notes.waived != asked[-1] for release in record.releases) else None
 
 
-def unwaived(record: Ledger, candidate: Release | None) -> Ledger:
-    """Return the record without the wishes to release now that no candidate has any more: they were for that time."""
+def unwaived(record: Ledger, on_their_way: Iterable[Release | None]) -> Ledger:
+    """Return the record without the wishes to release now of what is not on its way: they were for that time."""
+    numbers = {release.number for release in on_their_way if release}
     for release in record.releases:
-        waived, started = release.notes.waived, release.notes.started
-        gone_out = waived and started and started >= waived
-        if waived and not gone_out and (candidate is None or candidate.number != release.number):
+        waived, released = release.notes.waived, release.notes.released
+        if waived and not (released and released >= waived) and release.number not in numbers:
             record = record.with_release(replace(release, notes=replace(release.notes, waived=None)))
     return record
 

@@ -6,7 +6,7 @@ import pytest
 
 from aiapp_operator.release import notes
 from aiapp_operator.release.notes import Notes, format_time
-from aiapp_operator.state import Drift
+from aiapp_operator.state import Drift, ObjectId
 from stand_ins.app_cluster import AppCluster, serving_cluster
 from stand_ins.pod_status import ended
 
@@ -31,6 +31,9 @@ def rolled_out(**spec: Any) -> AppCluster:
 
 def serving_pod(cluster: AppCluster) -> dict[str, Any]:
     return next(pod for pod in cluster.pods if pod["metadata"]["labels"]["aiapp.dev/role"] == "serving")
+
+
+NEVER = {"schedule": [{"cron": "0 2 31 2 *"}], "bake": {"duration": "5m"}}
 
 
 class TestTwoChanges:
@@ -222,6 +225,39 @@ class TestGoingBack:
             cluster.roll_out()
         (kept,) = [each for each in cluster.ordered_revisions if each["revision"] == 1]
         assert len(Notes.read(kept["metadata"]["annotations"]).holds) == 1
+
+
+class TestAScheduleThatOpensNothing:
+    def test_stalls_the_app_and_releases_nothing(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42", release=NEVER)
+        cluster.run()
+        assert model(cluster) == "41"
+        assert cluster.conditions["Stalled"]["reason"] == "InvalidSpec"
+        assert "schedule" in cluster.conditions["UpToDate"]["message"]
+
+    def test_does_not_stand_in_the_way_back(self) -> None:
+        cluster = serving_cluster()
+        cluster.edit(modelVersion="42", release={"bake": {"duration": "5m"}})
+        cluster.run()
+        cluster.roll_out()
+        cluster.edit(release=NEVER)
+        serving_pod(cluster)["status"] |= ended(1, "boom", finishedAt=format_time(cluster.now))
+        cluster.run()
+        assert model(cluster) == "41"
+
+
+class TestAWishToReleaseNow:
+    def test_outlives_an_operator_that_died_before_the_deployment_heard_of_it(self) -> None:
+        cluster = serving_cluster(release=NIGHTLY)
+        cluster.edit(modelVersion="42")
+        cluster.run()
+        cluster.annotate("release-now", "urgent")
+        before = cluster.deployment
+        cluster.run()
+        cluster.children[ObjectId("Deployment", "digits")] = before
+        cluster.run()
+        assert model(cluster) == "42"
 
 
 class TestUnhold:

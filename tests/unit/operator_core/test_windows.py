@@ -9,6 +9,7 @@ import pytest
 
 from aiapp_operator import findings
 from aiapp_operator.api.release import Release
+from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.release.windows import Opening, opening, problem
 from aiapp_operator.state import Problem, Severity
 from inputs.release import CRONS, ZONES
@@ -222,8 +223,8 @@ class TestProblems:
     )
     def test_each_is_named_with_its_field(self, schedule: dict[str, str], words: str) -> None:
         assert problem(releases(schedule)).startswith(f"spec.release.schedule{words}")
-        found = findings.read_spec(an_app(release={"schedule": [schedule]}))
-        assert isinstance(found, Problem)
+        found = findings.unusable_window(AIApp.parse(an_app(release={"schedule": [schedule]})))
+        assert found is not None
         assert (found.severity, found.reason) == (Severity.STALLED, "InvalidSpec")
 
     def test_all_are_told(self) -> None:

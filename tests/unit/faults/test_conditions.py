@@ -58,18 +58,18 @@ def _spec(server: FaultServer, container: str) -> Manifest:
     return {"image": IMAGE, "modelSource": source, "modelPolicy": {"interval": "1s"}}
 
 
-def _condition(cluster: ClusterOfApps, key: Key) -> Manifest:
+def _condition(cluster: ClusterOfApps, key: Key, name: str = "SourcesResolved") -> Manifest:
     status = cluster.objects[RESOURCES["AIApp"].path(*key)].get("status", {})
-    found = [condition for condition in status.get("conditions", ()) if condition["type"] == "SourcesResolved"]
+    found = [condition for condition in status.get("conditions", ()) if condition["type"] == name]
     return found[0] if found else {"status": "Unknown", "reason": "", "message": ""}
 
 
-async def _all(cluster: ClusterOfApps, kinds: tuple[Kind, ...], status: str) -> None:
+async def _all(cluster: ClusterOfApps, kinds: tuple[Kind, ...], status: str, name: str = "SourcesResolved") -> None:
     """Wait until the condition of these apps has this status."""
     turned = asyncio.Event()
     cluster.changed = lambda _key, _status: turned.set()
     async with asyncio.timeout(90):
-        while any(_condition(cluster, Key("vision", _name(kind)))["status"] != status for kind in kinds):
+        while any(_condition(cluster, Key("vision", _name(kind)), name)["status"] != status for kind in kinds):
             turned.clear()
             await turned.wait()
 
@@ -80,7 +80,7 @@ async def test_what_a_store_does_wrong_is_named_and_changes_nothing_that_serves(
 ) -> None:
     for number, kind in enumerate((*TOLD, *BORNE)):
         put_app(cluster, Key("vision", _name(kind)), number, _spec(server, _name(kind)))
-    await _all(cluster, (*TOLD, *BORNE), "True")
+    await _all(cluster, (*TOLD, *BORNE), "True", "UpToDate")
     before = {path: manifest["spec"] for path, manifest in cluster.objects.items() if manifest["kind"] == "Deployment"}
     cluster.requests.clear()
     for kind in (*TOLD, *BORNE):

@@ -42,7 +42,7 @@ class Rules:
 
     nightly: rollouts may start from 02:00 to 04:00 UTC alone. bake: its length.
     failed: contents that were found bad, and that nobody took the hold from. asked: somebody wants a rollout now.
-    rollouts: what the Deployment was made of, one after the other.
+    rollouts: what the Deployment was made of, one after the other. gates: how many Jobs there were.
     """
 
     nightly: bool
@@ -52,6 +52,7 @@ class Rules:
     asked: bool = False
     rollouts: list[tuple[datetime, Contents]] = field(default_factory=list)
     jobs: set[str] = field(default_factory=set)
+    gates: int = 0
 
     def job(self, manifest: Manifest, now: datetime) -> None:
         """Judge a Job before it is made."""
@@ -60,6 +61,11 @@ class Rules:
         if name in self.jobs:
             self.broken.append(Broken(Claim.SECOND_JOB, now, name))
         self.jobs.add(name)
+        self.gates += 1
+
+    def pruned(self, record: str) -> None:
+        """Take in that a record is gone, and with it how often its gate was tried."""
+        self.jobs = {name for name in self.jobs if not name.endswith(f" of {record}")}
 
     def record(self, manifest: Manifest) -> None:
         """Take in what a record says by now."""

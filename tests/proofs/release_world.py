@@ -250,6 +250,8 @@ class World:
 
     def _delete(self, child: ObjectId) -> bool:
         found = child in self.objects
+        if child.kind == "ControllerRevision":
+            self.rules.pruned(child.name)
         self.remove(child.kind, child.name)
         return found
 

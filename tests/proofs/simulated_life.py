@@ -175,7 +175,7 @@ def lived(seed: int, days: int = DAYS) -> tuple[Counter[str], Counter[str], list
     """Return what one life came to: quiet points, what happened, and what was wrong."""
     life = Life(seed, days).live()
     rollouts = len(life.world.rules.rollouts)
-    happened = Counter(rollouts=rollouts, gates=len(life.world.rules.jobs), found_bad=len(life.world.rules.failed))
+    happened = Counter(rollouts=rollouts, gates=life.world.rules.gates, found_bad=len(life.world.rules.failed))
     return life.quiet, happened + Counter(plans=life.world.runs), life.wrong
 
 

@@ -64,7 +64,7 @@ class AppCluster:
     tags, versions: what registry and store list, of which the app's policies choose; versions with their times.
     contents: what a tag or a version stands for where it is not what its name says.
     asked: the questions of the last run.
-    gates: what the gates of releases say with an image, a model or a pair (1.4.2+42) of that name; the others pass. "" is no end.
+    gates: what the gates of releases say of that image, model or pair (1.4.2+42); others pass. "" is no end.
     """
 
     app: Manifest = field(default_factory=an_app)

@@ -112,7 +112,8 @@ def test_a_new_operator_finds_nothing_to_write(app: App) -> None:
     eventually("and again", lambda: deployed.metric("aiapp_reconcile_seconds_count") > 1)
     assert app.writes() == before
     assert len(before) >= 6  # so that the comparison is of something
-    assert deployed.metric("aiapp_writes_total") == 0
+    said = deployed.cluster.kubectl("-n", deployed.namespace, "logs", "deployment/aiapp-operator", "--tail=20")
+    assert deployed.metric("aiapp_writes_total") == 0, said
     assert {pod["metadata"]["name"] for pod in app.tenant.objects("pods")} <= pods  # some were still being drained
 
 

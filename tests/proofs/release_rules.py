@@ -22,7 +22,7 @@ class Claim(StrEnum):
     """What is never to be."""
 
     MIXED = "the Deployment is no copy of one record"
-    AGAIN = "what was found bad is released again"
+    AGAIN = "what was found bad is tried or released again"
     WINDOW = "a rollout over a serving release starts outside of every window"
     BAKE = "a release is superseded in its bake"
     SECOND_JOB = "a gate has a second Job for one try"
@@ -60,6 +60,8 @@ class Rules:
         name = f"{manifest['metadata']['name']} of {manifest['metadata']['annotations'][ANNOTATION_RELEASE]}"
         if name in self.jobs:
             self.broken.append(Broken(Claim.SECOND_JOB, now, name))
+        if contents_of(manifest["spec"]["template"]) in self.failed:
+            self.broken.append(Broken(Claim.AGAIN, now, name))
         self.jobs.add(name)
         self.gates += 1
 

@@ -8,23 +8,13 @@ from functools import partial
 from typing import Any, Final
 
 from aiapp_operator.api.v1alpha1 import AIApp
-from aiapp_operator.following import Version, image_policy, model_policy, ranked
 from aiapp_operator.plan import plan
-from aiapp_operator.release import holds, ledger
+from aiapp_operator.release.holds import digests
+from aiapp_operator.release.ledger import read
 from aiapp_operator.release.notes import format_time
 from aiapp_operator.release.releases import unresolved
-from aiapp_operator.state import (
-    Manifest,
-    ObjectId,
-    Observed,
-    Plan,
-    Problem,
-    ResolvedImage,
-    ResolvedModel,
-    Severity,
-    Sources,
-    Stream,
-)
+from aiapp_operator.state import Manifest, ObjectId, Observed, Plan, Sources
+from proofs import release_sources
 from proofs.release_nodes import NAMESPACE, Nodes
 from proofs.release_rules import Rules
 from proofs.release_truth import Fate, Truth, digest
@@ -194,15 +184,15 @@ class World:
         ours = ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "Job")
         children = {child: manifest for child, manifest in self.objects.items() if child.kind in ours}
         revisions = tuple(sorted(self.all_of("ControllerRevision"), key=lambda each: int(each["revision"])))
-        asked = unresolved(self.app, children, revisions)
+        asked, held = unresolved(self.app, children, revisions), digests(read(self.app, children, revisions))
         return Observed(
             app=self.app,
             children=children,
             pods=tuple(self.all_of("Pod")),
             revisions=revisions,
             sources=Sources(
-                image=self._image(children, revisions) if asked.ask_image else None,
-                model=self._model(children, revisions) if asked.ask_model else None,
+                image=release_sources.image(self.app, self.tags, held) if asked.ask_image else None,
+                model=release_sources.model(self.app, self.versions, held) if asked.ask_model else None,
             ),
             drifts=(),
         )
@@ -260,48 +250,6 @@ class World:
             return False
         self.put({**self.app, "status": status})
         return True
-
-    # --- the sources ---------------------------------------------------------------------------------------
-    def _image(self, children: dict[ObjectId, Manifest], revisions: tuple[Manifest, ...]) -> ResolvedImage | Problem:
-        policy, ref = image_policy(AIApp.parse(self.app)), self.app["spec"]["image"]
-        if policy is None:
-            digest_of_tag = self.tags.get(ref.rpartition(":")[2])
-            if digest_of_tag is None:
-                return Problem(Severity.WAITING, "ImageNotFound", f"{ref} is not there")
-            return ResolvedImage(ref, digest_of_tag)
-        newest = [each.name for each in ranked([Version(tag) for tag in self.tags], policy)]
-        if not newest:
-            return Problem(Severity.WAITING, "NoMatchingVersion", "nothing is there")
-        held = self._held(children, revisions, Stream.IMAGE)
-        free, passed = _passing_by([self.tags[tag] for tag in newest], held)
-        return ResolvedImage(f"{ref}:{newest[free]}", self.tags[newest[free]], passed)
-
-    def _model(self, children: dict[ObjectId, Manifest], revisions: tuple[Manifest, ...]) -> ResolvedModel | Problem:
-        app = AIApp.parse(self.app)
-        policy, name = model_policy(app), app.spec.model_version or ""
-        passed: tuple[str, ...] = ()
-        if policy:
-            versions = [Version(each, time) for each, (time, _) in self.versions.items()]
-            newest = [each.name for each in ranked(versions, policy)]
-            if newest:
-                held = self._held(children, revisions, Stream.MODEL)
-                free, passed = _passing_by([self.versions[each][1] for each in newest], held)
-                name = newest[free]
-        if name not in self.versions:
-            return Problem(Severity.WAITING, "ModelMissing", f"{name or 'a version'} is not there")
-        published, content = self.versions[name]
-        return ResolvedModel(name, content, 18_764, published, passed_by=passed)
-
-    def _held(
-        self, children: dict[ObjectId, Manifest], revisions: tuple[Manifest, ...], stream: Stream
-    ) -> frozenset[str]:
-        return holds.digests(ledger.read(self.app, children, revisions))[stream]
-
-
-def _passing_by(newest: list[str], held: frozenset[str]) -> tuple[int, tuple[str, ...]]:
-    """Return the place of the newest digest that is not held, and those before it; all are held: the first."""
-    free = next((place for place, each in enumerate(newest) if each not in held), None)
-    return (0, ()) if free is None else (free, tuple(newest[:free]))
 
 
 def _same(desired: Manifest, live: Manifest) -> bool:

@@ -137,7 +137,7 @@ def _scheduled(run: Run, decision: Decision, ready: Release | None) -> Decision:
     if ready and _goes_back(run, record, ready):
         return decision
     serves = record.active or run.deployment.get("status", {}).get("availableReplicas")
-    if not serves or (ready and ready.notes.waived):
+    if not serves or (ready and ready.notes.waived and ready.notes.asked):
         return _after(run, decision)
     opening = windows.opening(run.app.spec.release, run.now)
     if not opening.open and candidate:

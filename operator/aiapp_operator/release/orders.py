@@ -44,12 +44,15 @@ def waived(record: Ledger, due: Iterable[Action]) -> datetime | None:
 
 
 def unwaived(record: Ledger, on_their_way: Iterable[Release | None]) -> Ledger:
-    """Return the record without the wishes to release now of what is not on its way: they were for that time."""
+    """Return the record with the wishes to release now used up of what is not on its way: they were for that time.
+
+    When they were made stays on record, so that one is not taken for a new one where status was lost.
+    """
     numbers = {release.number for release in on_their_way if release}
     for release in record.releases:
         waived, released = release.notes.waived, release.notes.released
         if waived and not (released and released >= waived) and release.number not in numbers:
-            record = record.with_release(replace(release, notes=replace(release.notes, waived=None)))
+            record = record.with_release(replace(release, notes=replace(release.notes, asked=None)))
     return record
 
 

@@ -10,6 +10,8 @@ from aiapp_models.contract import ANNOTATION_RELEASE, ANNOTATION_REVISION
 from aiapp_operator.state import Manifest
 from proofs.release_truth import Contents, contents_of
 
+WISH: Final = timedelta(minutes=15)
+"""How long somebody's wish for a rollout may be the reason of one: until a gate or two are through."""
 _KEYS: Final[Mapping[str, Callable[[Contents], str]]] = {
     "Image": lambda each: each.image,
     "Model": lambda each: each.model,
@@ -41,7 +43,7 @@ class Rules:
     """Watches an app's Deployment, Jobs and records; `broken` lists what should never be.
 
     nightly: rollouts may start from 02:00 to 04:00 UTC alone. bake: its length.
-    failed: contents that were found bad, and that nobody took the hold from. asked: somebody wants a rollout now.
+    failed: contents that were found bad, and that nobody took the hold from. asked: when somebody wanted a rollout.
     rollouts: what the Deployment was made of, one after the other. gates: how many Jobs there were.
     """
 
@@ -49,7 +51,7 @@ class Rules:
     bake: timedelta
     broken: list[Broken] = field(default_factory=list)
     failed: set[Contents] = field(default_factory=set)
-    asked: bool = False
+    asked: datetime | None = None
     rollouts: list[tuple[datetime, Contents]] = field(default_factory=list)
     jobs: set[str] = field(default_factory=set)
     gates: int = 0
@@ -93,7 +95,7 @@ class Rules:
         if old:
             self._start(number, old, records, now)
         self.rollouts.append((now, contents))
-        self.asked = False
+        self.asked = None
 
     def _start(self, number: int, old: Manifest, records: Mapping[int, Manifest], now: datetime) -> None:
         """Judge the start of a rollout over another release."""
@@ -101,7 +103,7 @@ class Rules:
         was: Mapping[str, Any] = _notes(before) if before else {}
         good_before = "baked-time" in _notes(records[number])
         undoes = "undone-time" in was
-        if self.asked or (good_before and "baked-time" not in was):
+        if (self.asked and now - self.asked < WISH) or (good_before and "baked-time" not in was):
             return  # a way back: from what is bad, or from an edit that was taken back while it went out
         serves = any("released-time" in _notes(each) and "undone-time" not in _notes(each) for each in records.values())
         if self.nightly and serves and not in_window(now):

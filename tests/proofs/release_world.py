@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from aiapp_operator.actions import OLDEST
 from aiapp_operator.api.v1alpha1 import AIApp
 from aiapp_operator.plan import plan
 from aiapp_operator.release.holds import digests
@@ -59,6 +60,7 @@ class World:
     writes: int = 0
     runs: int = 0
     last_write: datetime = BEGIN
+    unheld: datetime = BEGIN - OLDEST
 
     def __post_init__(self) -> None:
         bake = AIApp.parse(self._app(1)).spec.release.bake.duration
@@ -129,15 +131,21 @@ class World:
         metadata = self.app["metadata"]
         annotations = {**metadata.get("annotations", {}), **value}
         self.put({**self.app, "metadata": {**metadata, "annotations": annotations}})
-        self.rules.asked = self.rules.asked or action in ("rollback-to", "release-now")
+        if action in ("rollback-to", "release-now"):
+            self.rules.asked = self.now
 
     def unhold(self, hold: Manifest) -> None:
         """End a hold that status shows."""
+        self.unheld = self.now
         self.rules.forgive(hold["stream"], hold["digest"])
         self.ask("unhold", hold["digest"])
 
     def lose_status(self) -> None:
-        """Take the status away, as a restore from a backup does."""
+        """Take the status away, as a restore from a backup does.
+
+        Not within the ten minutes of an `unhold`: what was held again meanwhile would be tried once more.
+        """
+        self.advance(seconds=max(0.0, (self.unheld + OLDEST - self.now).total_seconds() + 1))
         self.put({name: value for name, value in self.app.items() if name != "status"})
 
     # --- time ----------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Life:
         self.world.push("1.0.0")
         self.world.upload("v0")
         for at, name in self._fortunes():
-            self.world.advance(seconds=(at - self.world.now).total_seconds())
+            self.world.advance(seconds=max(0.0, (at - self.world.now).total_seconds()))
             self._look()
             getattr(self, f"_{name}")()
             self._touched = self.world.now

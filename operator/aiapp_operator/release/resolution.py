@@ -123,13 +123,15 @@ def leads_to(asked: Demand, inputs: Inputs, newest: Release, base: Release) -> b
 
 
 def is_ahead(asked: Demand, record: Ledger, hold: Hold, base: Release) -> bool:
-    """Tell whether what a hold is on is newer than `base` by its stream's policy; what left the record counts so."""
+    """Tell whether what a hold is on is newer than `base` by its policy; a model that left the record counts so."""
     for release in record.releases:
         model, own = release.inputs.model, base.inputs.model
         if hold.part is Part.IMAGE and asked.image and release.inputs.image.digest == hold.digest:
             return asked.image.type == following.TAG or not _reaches(base.ref, release.ref, asked.image)
         if hold.part is Part.MODEL and asked.model and own and model and model.digest == hold.digest:
             return following.newer(_model_version(model), _model_version(own), asked.model)
+    if hold.part is Part.IMAGE and asked.image and asked.image.type != following.TAG:
+        return following.newer(Version(hold.version), _image_version(base.ref), asked.image)
     return True
 
 

@@ -166,7 +166,7 @@ def refuses_connections(app: AppProcess) -> bool:
         app.get("/")
     except ConnectionRefusedError:
         return True
-    except OSError:
+    except (OSError, http.client.HTTPException):  # it ended in the middle of its answer
         pass
     return False
 

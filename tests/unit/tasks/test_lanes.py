@@ -13,8 +13,8 @@ from tasks.lanes import Lane
 
 NEEDS_A_MOMENT = """
 import signal, sys
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     signal.pause()
 except KeyboardInterrupt:
     print("taken down", flush=True)

@@ -105,6 +105,9 @@ def test_a_new_operator_finds_nothing_to_write(app: App) -> None:
     before = app.writes()
     pods = {pod["metadata"]["name"] for pod in app.tenant.objects("pods")}
     deployed = app.tenant.deployed
+    # Its count is of all apps: those of a namespace that is being deleted would be repaired in vain.
+    phases = ("get", "namespaces", "-o", "jsonpath={.items[*].status.phase}")
+    eventually("no namespace is going", lambda: "Terminating" not in deployed.cluster.kubectl(*phases), seconds=120)
     deployed.scale(0)
     deployed.scale(1)
     eventually("the app was reconciled", lambda: deployed.metric("aiapp_reconcile_seconds_count") > 0)

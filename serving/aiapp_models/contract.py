@@ -38,6 +38,10 @@ ENV_PHASE: Final = "AIAPP_PHASE"
 PHASE_GATE: Final = "gate"
 ENV_GATE_MASKED: Final = "AIAPP_GATE_MASKED"
 """Names of variables whose values come from Secrets, comma-separated: the gate never repeats them."""
+ENV_ALLOW_PICKLE: Final = "AIAPP_ALLOW_PICKLE"
+"""`true` where the administrator lets models be pickles, which run code of their author when they are loaded."""
+ENV_TRUSTED_TYPES: Final = "AIAPP_TRUSTED_TYPES"
+"""Types, comma-separated, that a skops file may hold beside skops' own list; the administrator's."""
 RESERVED_ENV_PREFIX: Final = "AIAPP_"
 
 # --- paths in the containers -------------------------------------------------------------------------------
@@ -60,6 +64,8 @@ GATE_BODIES_DIR: Final = "/etc/aiapp/bodies"
 """Request bodies from ConfigMaps: one folder per case, named by the case's place in the list, with one file `body`."""
 GATE_BODY: Final = "body"
 GOLDEN_DIR: Final = "golden"
+METADATA: Final = "metadata.json"
+"""In a model's folder: its name, inputs, outputs and labels, as the Open Inference Protocol writes them."""
 TERMINATION_LOG: Final = "/dev/termination-log"
 
 # --- container and volume names ----------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What the runtime says when a request or an app is at fault. Pure."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,19 @@ class ScriptError(Exception):
 
 class BadJson(Exception):  # noqa: N818
     """A body is not the JSON that is accepted; the text says where and why."""
+
+
+class Refused(Exception):  # noqa: N818
+    """A request is answered with an error.
+
+    status: of HTTP. detail: one sentence for the client. headers: beside those of every answer, such as Retry-After.
+    """
+
+    def __init__(self, status: int, detail: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = tuple(headers)
 
 
 def problem(status: int, detail: str, request_id: str) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _worker_app(settings: ServeSettings, draining: DrainFlag) -> Flask:
     """Make the app in the worker, whose model begins to load."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent, which ends the worker in order
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    service = ScoringService(settings.score, settings.threads)
+    service = ScoringService(settings)
     service.load_in_background(end_process)
     return create_app(settings, service, draining.is_set)
 

@@ -6,14 +6,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiapp_models.errors import Reason, SourceError
 from aiapp_serving.errors import ScriptError
 from aiapp_serving.scoring import Scorer, load_scorer, prepare
-from aiapp_serving.settings import MAX_BODY_BYTES
+from aiapp_serving.settings import MAX_BODY_BYTES, ServeSettings
 from aiapp_serving.termination import leave_last_word
+
+if TYPE_CHECKING:  # the server answers its first probe before what follows is imported
+    from wsgiref.types import WSGIApplication
+
+    from aiapp_serving.endpoints import Endpoints
 
 LOG = logging.getLogger("aiapp.serve")
 MAX_WAITING: Final = 96
@@ -27,19 +31,27 @@ class Busy(Exception):  # noqa: N818
 
 
 class ScoringService:
-    """Holds the scorer once its `init` has returned; `scorer` is None until then.
+    """Holds what answers once it is loaded: `endpoints`, or a WSGI app of the user's; both are None until then.
 
-    threads: how many requests are scored at a time.
+    load_seconds: how long loading took, None until then.
     """
 
-    def __init__(self, script: Path, threads: int) -> None:
+    def __init__(self, settings: ServeSettings) -> None:
+        self.endpoints: Endpoints | None = None
+        self.wsgi_app: WSGIApplication | None = None
+        self.load_seconds: float | None = None
         self.scorer: Scorer | None = None
-        self._script = script
-        self._scoring = threading.BoundedSemaphore(threads)
-        self._most_admitted = threads + MAX_WAITING
+        self._script = settings.score
+        self._scoring = threading.BoundedSemaphore(settings.threads)
+        self._most_admitted = settings.threads + MAX_WAITING
         self._lock = threading.Lock()  # guards the two below
         self._admitted = 0
         self._admitted_bytes = 0
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether requests can be answered."""
+        return self.load_seconds is not None
 
     @contextmanager
     def admitted(self, size: int) -> Iterator[None]:
@@ -77,7 +89,8 @@ class ScoringService:
         scorer = load_scorer(self._script)
         prepare(scorer, self._script)
         self.scorer = scorer
-        LOG.info("ready after %.1f s", time.monotonic() - started)
+        self.load_seconds = time.monotonic() - started
+        LOG.info("ready after %.1f s", self.load_seconds)
 
     def load_in_background(self, on_failure: Callable[[ScriptError], object]) -> None:
         """Load while the server answers that it is not ready yet."""

@@ -54,13 +54,21 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """One running server."""
+    """One running server.
+
+    score: the code of the user; need not exist where a model serves itself. app: `module:name` of a WSGI app, or empty.
+    model: the folder with the model. threads: requests scored at a time by each of the workers.
+    """
 
     host: str
     port: int
     score: Path
+    model: Path | None = None
+    app: str = ""
+    workers: int = 1
     threads: int = THREADS
     max_body_bytes: int = MAX_BODY_BYTES
+    access_log: bool = True
     release: Release = Release()
 
 

@@ -33,9 +33,9 @@ HEADERS = {
 def client(
     run: Callable[[Any], object] | None, draining: bool = False, release: Release = RELEASE, threads: int = 1
 ) -> FlaskClient:
-    service = ScoringService(Path("score.py"), threads)
+    settings = ServeSettings("127.0.0.1", 8080, Path("score.py"), threads=threads, max_body_bytes=1000, release=release)
+    service = ScoringService(settings)
     service.scorer = Scorer(init=lambda: None, run=run) if run else None
-    settings = ServeSettings("127.0.0.1", 8080, Path("score.py"), max_body_bytes=1000, release=release)
     return create_app(settings, service, lambda: draining).test_client()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,17 +13,21 @@ from tasks.console import ROOT, python_path
 
 WIDTH = 8
 _PRINTING = threading.Lock()
+_FAILURE = re.compile(r"(\x1b\[\d+m)*(FAILED|ERROR)\b")
+"""A line of the summary that pytest ends with."""
 
 
 class Lane:
     """A command that runs beside others; what it prints comes line by line, with the lane's name in front.
 
     Ctrl-C reaches the command too. It is waited for, because it takes down what it started before it ends.
+    failures: the tests that pytest's summary names.
     """
 
     def __init__(self, name: str, command: Sequence[str | Path], more: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.last_line = ""
+        self.failures: list[str] = []
         self._process = subprocess.Popen(
             [str(part) for part in command],
             cwd=ROOT,
@@ -50,6 +55,8 @@ class Lane:
         with self._process.stdout or contextlib.nullcontext(()) as lines:
             for line in filter(str.strip, lines):
                 self.last_line = line.strip()
+                if _FAILURE.match(self.last_line):
+                    self.failures.append(self.last_line)
                 with _PRINTING:
                     sys.stdout.write(f"{self.name:<{WIDTH}} {line.rstrip()}\n")
                     sys.stdout.flush()

@@ -41,6 +41,8 @@ def _outcome(unit: Lane, lanes: Sequence[Lane]) -> int:
     if all(status == NOTHING_COLLECTED for status in statuses):
         failed += lanes
     for lane in (unit, *lanes):
+        for failure in lane.failures:  # again: its own lane's summary may be minutes above
+            fail(f"{lane.name}: {failure[:300]}")
         say(f"{lane.name}: {lane.last_line.strip('= ')}")
     if failed:
         fail(f"failed: {', '.join(lane.name for lane in failed)}")

@@ -58,3 +58,11 @@ def test_ctrl_c_reaches_all_and_they_are_waited_for(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         rest = process.stdout.read().splitlines()
     assert sorted(rest) == ["[3, 3]", "one      taken down", "two      taken down"]
+
+
+@pytest.mark.parametrize("colour", ["", "\\x1b[31m"])
+def test_the_tests_that_failed_are_kept_to_be_named_again(colour: str) -> None:
+    lines = f"{colour}FAILED tests/a.py::b - assert 1\\nERROR tests/c.py\\nFAILEDLY is no word\\n1 failed"
+    lane = Lane("unit", [sys.executable, "-c", f"print('{lines}')"])
+    assert lane.wait() == 0
+    assert [failure.partition(" ")[2] for failure in lane.failures] == ["tests/a.py::b - assert 1", "tests/c.py"]

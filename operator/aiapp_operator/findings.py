@@ -147,11 +147,6 @@ def deadline_exceeded(deployment: Manifest) -> bool:
     return deployment_conditions(deployment).get("Progressing", {}).get("reason") == "ProgressDeadlineExceeded"
 
 
-def asks_sources_again(problem: Problem | None) -> bool:
-    """Tell whether a release that does not start may be cured by a pushed image or a repaired upload."""
-    return problem is not None and problem.reason not in TIME
-
-
 def deployment_conditions(deployment: Manifest) -> Mapping[str, Manifest]:
     """Return the Deployment's conditions by type."""
     return {condition["type"]: condition for condition in deployment.get("status", {}).get("conditions", ())}

@@ -18,9 +18,8 @@ from aiapp_operator.release.decision import Decision
 from aiapp_operator.release.ledger import Ledger, Release, read
 from aiapp_operator.settings import Settings
 from aiapp_operator.situation import Situation, Verdict
-from aiapp_operator.state import Manifest, ObjectId, Observed, Part, Plan, Problem, Severity, Stream
+from aiapp_operator.state import WAITING_SECONDS, Manifest, ObjectId, Observed, Part, Plan, Problem, Severity, Stream
 
-WAITING_SECONDS: Final = (60, 120, 300, 600)
 TRANSIENT_SECONDS: Final = (5, 300)
 """The first and the longest delay; it doubles in between."""
 

@@ -101,13 +101,6 @@ def disrupted(pod: Manifest) -> bool:
     return target or "deletionTimestamp" in pod["metadata"]
 
 
-def node_lost(pod: Manifest) -> bool:
-    """Tell a pod whose node went silent: somebody else took its readiness away, its kubelet did not."""
-    found = conditions(pod)
-    kinds = ("Ready", "ContainersReady")
-    return [found.get(kind, {}).get("status") for kind in kinds] == ["False", "True"]
-
-
 def never_ready(pods: Sequence[Manifest], now: datetime, deadline: timedelta) -> Problem | None:
     """Return the pod whose app has been running for longer than `deadline` without being ready."""
     for container, since in _not_ready(pods):

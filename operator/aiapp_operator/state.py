@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object as plain JSON."""
@@ -30,6 +30,10 @@ class Severity(StrEnum):
     STALLED = "Stalled"  # the user must edit this spec
     WAITING = "Waiting"  # refused or absent elsewhere: 1, 2, 5, then every 10 minutes
     TRANSIENT = "Transient"  # goes away by itself: exponential back-off
+
+
+WAITING_SECONDS: Final = (60, 120, 300, 600)
+"""How soon what is refused or absent elsewhere is tried again, the last again and again."""
 
 
 class Stream(StrEnum):

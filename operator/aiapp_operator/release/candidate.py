@@ -59,13 +59,12 @@ def brought_out(
     decision = replace(decision, record=record, candidate=candidate, gate=gate, phase=phase)
     decision = _scheduled(run, decision, ready)
     if ready and not decision.waits_for:
-        started = replace(ready, notes=replace(ready.notes, started=run.now.replace(microsecond=0)))
+        started = ready.noted(started=run.now.replace(microsecond=0))
         record = record.with_release(started)
         decision = replace(decision, record=record, target=started, as_asked=ready.number == wished.number)
         if ready.number == candidate.number:
             return replace(decision, candidate=None, phase=Phase.ROLLING_OUT)
-    starts = not proved(candidate) and gate is None and gate_runs.may_start(candidate, run.now)
-    if starts and gate_runs.unfinished(run.app, candidate, run.observed):
+    if not proved(candidate) and gate is None and gate_runs.may_start(run.app, candidate, run.observed, run.now):
         against = decision.record.active
         return replace(decision, create=(gate_job(run.app, candidate, against, run.settings),))
     return decision

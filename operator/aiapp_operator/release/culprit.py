@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from aiapp_operator.reasons import Reason
 from aiapp_operator.release import holds
 from aiapp_operator.release.ledger import Inputs, Ledger, Release
 from aiapp_operator.release.notes import Hold
-from aiapp_operator.state import GateResult, Problem, ResolvedImage, Severity
+from aiapp_operator.state import GateResult
 
-UNNAMED: Final = Problem(Severity.WAITING, Reason.GATE_FAILED, "its gate failed")
 Find: TypeAlias = Callable[[Ledger, Inputs], Release]
 """Returns the release of these inputs, on record or to be made."""
 
@@ -26,15 +24,14 @@ def proved(release: Release) -> bool:
 
 def halves(bad: Inputs, base: Release) -> tuple[Inputs, Inputs]:
     """Return the new image and config with the old model, and the old ones with the new model."""
-    old = replace(base.inputs, image=ResolvedImage(base.ref, base.inputs.image.digest))
-    return replace(bad, model=old.model), replace(old, model=bad.model)
+    return replace(bad, model=base.inputs.model), replace(base.present, model=bad.model)
 
 
 def isolated(
     record: Ledger, bad: Release, base: Release | None, find: Find, now: datetime
 ) -> tuple[Ledger, Release | None]:
     """Return the record with the culprit of a failed gate held, or the half that has to be tried to find it."""
-    problem = bad.notes.gate_problem or UNNAMED
+    problem = bad.notes.gate_problem or holds.UNNAMED
     hold = holds.of_failure(bad, base, problem, now)
     if hold or base is None:
         return _held(record, bad, hold), None
@@ -51,7 +48,7 @@ def isolated(
         return _held(record, bad, holds.of_pair(bad, problem, now)), None
     for release in tried:
         if not proved(release) and not release.notes.holds:
-            words = release.notes.gate_problem or release.notes.undone_problem or UNNAMED
+            words = release.notes.gate_problem or release.notes.undone_problem or holds.UNNAMED
             record = _held(record, release, holds.of_failure(release, base, words, now))
     return record, None
 
@@ -72,4 +69,4 @@ def better_half(record: Ledger, pair: Inputs, base: Release, find: Find) -> Rele
 def _held(record: Ledger, release: Release, hold: Hold | None) -> Ledger:
     if hold is None or hold in release.notes.holds:
         return record
-    return record.with_release(replace(release, notes=replace(release.notes, holds=(*release.notes.holds, hold))))
+    return record.with_release(release.noted(holds=(*release.notes.holds, hold)))

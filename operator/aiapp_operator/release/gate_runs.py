@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from aiapp_models import contract
 from aiapp_operator.api.v1alpha1 import AIApp
@@ -12,10 +11,7 @@ from aiapp_operator.release import gating, holds
 from aiapp_operator.release.gating import Gate
 from aiapp_operator.release.ledger import Ledger, Release
 from aiapp_operator.release.notes import Hold
-from aiapp_operator.state import GateResult, Manifest, ObjectId, Observed
-
-RETRY_SECONDS: Final = (60, 120, 300, 600)
-"""After the first, second, third try that said nothing; then the last again and again."""
+from aiapp_operator.state import WAITING_SECONDS, GateResult, Manifest, ObjectId, Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +42,10 @@ def due(release: Release, gate: Gate | None) -> datetime | None:
     return gate.due if gate else release.notes.retry
 
 
-def unfinished(app: AIApp, release: Release, observed: Observed) -> bool:
-    """Tell whether the gate of a release is to run, and does not run yet."""
-    return release.notes.gate is None and _job(app, release) not in observed.children
+def may_start(app: AIApp, release: Release, observed: Observed, now: datetime) -> bool:
+    """Tell whether a try of the release's gate is to begin: it has no verdict, none is under way, and it is time."""
+    notes = release.notes
+    return notes.gate is None and _job(app, release) not in observed.children and (notes.retry or now) <= now
 
 
 def unwanted(app: AIApp, record: Ledger, candidate: Release | None, observed: Observed) -> tuple[ObjectId, ...]:
@@ -72,8 +69,7 @@ def given_up(app: AIApp, record: Ledger, deleted: Collection[ObjectId]) -> Ledge
     """Return the record with the tries counted that are deleted without a verdict: no Job's name is used twice."""
     for release in record.releases:
         if release.notes.gate is None and _job(app, release) in deleted:
-            notes = replace(release.notes, attempts=release.notes.attempts + 1)
-            record = record.with_release(replace(release, notes=notes))
+            record = record.with_release(release.noted(attempts=release.notes.attempts + 1))
     return record
 
 
@@ -95,15 +91,10 @@ def _noted(release: Release, base: Release | None, gate: Gate, now: datetime) ->
         hold = holds.of_failure(release, base, gate.problem, now)
         notes = replace(notes, gate=GateResult.FAILED, gated=now, holds=_added(notes.holds, hold))
     else:
-        delay = RETRY_SECONDS[min(notes.attempts, len(RETRY_SECONDS) - 1)]
+        delay = WAITING_SECONDS[min(notes.attempts, len(WAITING_SECONDS) - 1)]
         notes = replace(notes, attempts=notes.attempts + 1, retry=now + timedelta(seconds=delay))
     return replace(release, notes=notes)
 
 
 def _added(before: Sequence[Hold], hold: Hold | None) -> tuple[Hold, ...]:
     return (*before, hold) if hold else tuple(before)
-
-
-def may_start(release: Release, now: datetime) -> bool:
-    """Tell whether it is time for a try of the gate."""
-    return release.notes.retry is None or release.notes.retry <= now

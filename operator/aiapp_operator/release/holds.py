@@ -13,8 +13,10 @@ from typing import Final
 from aiapp_operator.reasons import Reason
 from aiapp_operator.release.ledger import Inputs, Ledger, Release
 from aiapp_operator.release.notes import Hold, Notes
-from aiapp_operator.state import GateResult, Part, Problem, ResolvedImage, ResolvedModel, Severity, Stream
+from aiapp_operator.state import GateResult, Part, Problem, ResolvedModel, Severity, Stream
 
+UNNAMED: Final = Problem(Severity.WAITING, Reason.GATE_FAILED, "its gate failed")
+"""Where the gate of a release left no words."""
 MOST_CARRIED: Final = 160 * 1024
 """Bytes of carried holds, as JSON without messages: with all other annotations below the 256 KiB that they may have."""
 
@@ -107,7 +109,7 @@ def allowed(wish: Inputs, base: Release | None, held: Iterable[Hold]) -> Allowed
     pair = by_name.get((Part.PAIR, pair_key(inputs), inputs.config_hash))
     if pair is None or (base and inputs.identity == base.inputs.identity):
         return Allowed(inputs, in_the_way)
-    return Allowed(_own(base) if base else None, (*in_the_way, pair), pair=inputs)
+    return Allowed(base.present if base else None, (*in_the_way, pair), pair=inputs)
 
 
 def carried(record: Ledger, gone: Iterable[Release]) -> Ledger:
@@ -123,7 +125,7 @@ def carried(record: Ledger, gone: Iterable[Release]) -> Ledger:
     newest = stay[-1]
     merged = {(hold.part, hold.digest, hold.config): hold for hold in (*newest.notes.older_holds, *holds)}
     older = _newest_that_fit(sorted(merged.values(), key=lambda hold: hold.since, reverse=True))
-    return record.with_release(replace(newest, notes=replace(newest.notes, older_holds=older)))
+    return record.with_release(newest.noted(older_holds=older))
 
 
 def ended(record: Ledger, argument: str, fingerprint: str, now: datetime) -> Ledger | None:
@@ -182,7 +184,7 @@ def _left_by(release: Release, named: Collection[str]) -> tuple[Hold, ...]:
     notes = release.notes
     known = release.inputs.image.digest in named or model_key(release.inputs.model) in named
     if notes.gate is GateResult.FAILED and notes.gated and not notes.holds and not known:
-        problem = notes.gate_problem or Problem(Severity.WAITING, Reason.GATE_FAILED, "its gate failed")
+        problem = notes.gate_problem or UNNAMED
         return (*notes.older_holds, of_pair(release, problem, notes.gated))
     return (*notes.older_holds, *notes.holds)
 
@@ -205,7 +207,7 @@ def _is_on(hold: Hold, inputs: Inputs) -> bool:
 def _with_holds(record: Ledger, release: Release, holds: tuple[Hold, ...]) -> Ledger:
     if holds == release.notes.holds:
         return record
-    return record.with_release(replace(release, notes=replace(release.notes, holds=holds)))
+    return record.with_release(release.noted(holds=holds))
 
 
 def _hold(part: Part, bad: Release, problem: Problem, now: datetime) -> Hold:
@@ -233,16 +235,12 @@ def _together(wish: Inputs, old: Inputs, image: bool, config: bool, model: bool)
 
 
 def _mixed(wish: Inputs, base: Release, image: bool, config: bool, model: bool) -> Inputs:
-    own = _own(base)
+    own = base.present
     return Inputs(
         image=wish.image if image else own.image,
         model=wish.model if model else own.model,
         config=wish.config if config else own.config,
     )
-
-
-def _own(base: Release) -> Inputs:
-    return replace(base.inputs, image=ResolvedImage(base.ref, base.inputs.image.digest))
 
 
 def _sha256(hexadecimal: str) -> str:

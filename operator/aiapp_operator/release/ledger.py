@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from aiapp_models import contract
 from aiapp_operator.image_reference import ImageReference
@@ -92,6 +92,15 @@ class Release:
         """Tell whether its rollout has yet to be complete since it was begun last."""
         notes = self.notes
         return notes.released is None or (notes.started is not None and notes.started > notes.released)
+
+    @property
+    def present(self) -> Inputs:
+        """Return what it is made of, the image by the reference that was last resolved to its digest."""
+        return replace(self.inputs, image=ResolvedImage(self.ref, self.inputs.image.digest))
+
+    def noted(self, **changes: Any) -> Self:
+        """Return the release with notes changed; changes: fields of Notes."""
+        return replace(self, notes=replace(self.notes, **changes))
 
     @property
     def template(self) -> Manifest:

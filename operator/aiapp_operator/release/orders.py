@@ -52,7 +52,7 @@ def unwaived(record: Ledger, on_their_way: Iterable[Release | None]) -> Ledger:
     for release in record.releases:
         waived, released = release.notes.waived, release.notes.released
         if waived and not (released and released >= waived) and release.number not in numbers:
-            record = record.with_release(replace(release, notes=replace(release.notes, asked=None)))
+            record = record.with_release(release.noted(asked=None))
     return record
 
 

@@ -100,7 +100,7 @@ def completed(record: Ledger, deployment: Manifest, now: datetime) -> Ledger:
     if active and active.released and active != current:
         # Whole seconds are kept, so a release right after another must still come out as the later one.
         released = max(released, active.released + timedelta(seconds=1))
-    return record.with_release(replace(current, notes=replace(current.notes, released=released)))
+    return record.with_release(current.noted(released=released))
 
 
 def rolled_out(deployment: Manifest, release: Release) -> bool:

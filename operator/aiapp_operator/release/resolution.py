@@ -77,7 +77,7 @@ def known_image(asked: Demand, record: Ledger, sources: Sources) -> ResolvedImag
     if isinstance(sources.image, ResolvedImage):
         return sources.image
     release = image_on_record(asked, record)
-    return _image_of(release) if release else None
+    return release.present.image if release else None
 
 
 def known_model(asked: Demand, record: Ledger, sources: Sources) -> ResolvedModel | None:
@@ -154,7 +154,7 @@ def _image_onward(
         and asked.has_image(base)
         and not _is_next(_image_version(answer.ref), _image_version(base.ref), served, policy)
     ):
-        return _image_of(base)
+        return base.present.image
     if served and served.inputs.image.digest != answer.digest:
         fix = "push the build under a tag of its own, or name this one in spec.image to release it all the same"
         return _used_twice(f"image {answer.ref}", served.inputs.image.digest, answer.digest, fix)
@@ -202,10 +202,6 @@ def _has_name(release: Release, version: str, config: Manifest) -> bool:
 def _at(record: Ledger) -> Iterable[Release]:
     candidates = [release for release in reversed(record.releases) if release.number > record.running]
     return (release for release in (record.current, record.active, *candidates) if release)
-
-
-def _image_of(release: Release) -> ResolvedImage:
-    return ResolvedImage(release.ref, release.inputs.image.digest)
 
 
 def _image_version(ref: str) -> Version:

@@ -31,12 +31,12 @@ def _watched(record: Ledger, current: Release, own: Sequence[Manifest], end: dat
     """Return the record with what a bake that ends at `end` shows by now."""
     if current.notes.started is None and current.notes.gate is None:
         # Released by an operator that knew no bakes: what its pods did then is nobody's business now.
-        return record.with_release(replace(current, notes=replace(current.notes, baked=current.released)))
+        return record.with_release(current.noted(baked=current.released))
     problem = baking.bake_problem(own, current.released or end, min(now, end))
     if problem:
         return _undone(record, current, problem, now)
     baked = end if now >= end else None
-    return record.with_release(replace(current, notes=replace(current.notes, baked=baked)))
+    return record.with_release(current.noted(baked=baked))
 
 
 def bake_end(app: AIApp, release: Release) -> datetime | None:

@@ -81,12 +81,12 @@ class Observer:
     def _remembered(self, observed: Observed, app: AIApp, now: datetime) -> tuple[Observed, Pending | None]:
         """Return the answers that are there without a question: those of feeds, and those too fresh to ask again."""
         key, record = key_of(observed.app), ledger.read(observed.app, observed.children, observed.revisions)
-        asked = releases.unresolved(observed.app, observed.children, observed.revisions)
-        wanted = [stream for stream, ask in zip(Stream, asked, strict=True) if ask]
+        questions = releases.unresolved(observed.app, observed.children, observed.revisions)
+        demand, wanted = releases.demand(app), [each for each, ask in zip(Stream, questions, strict=True) if ask]
         answers: dict[Stream, Any] = {s: wait for s in wanted if (wait := _account_to_come(observed, app, s))}
         rest = [stream for stream in wanted if stream not in answers]
-        policies = {stream: policy for stream, policy in releases.demand(app).follows.items() if stream in rest}
-        again = releases.comes_to_nothing(releases.demand(app), record)
+        policies = {stream: policy for stream, policy in demand.follows.items() if stream in rest}
+        again = releases.comes_to_nothing(demand, record)
         served = releases.to_verify(releases.completed(record, findings.deployment_of(observed), now))
         self._streams.follow(app, policies, served, again=again, held=holds.digests(record))
         fresh = any(action.name == actions.RECONCILE for action in actions.due(observed.app, now))

@@ -1,5 +1,6 @@
-"""The user's score.py: found, read, checked. Pure but for running that file."""
+"""The user's code: found, read, checked. Pure but for running it."""
 
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -13,17 +14,25 @@ from aiapp_serving.errors import ScriptError
 
 EXAMPLE = "def init(): ...  # once, before the first request\ndef run(input): return ...  # for every request"
 
+TAKES = {"init": (0, "no argument, init()"), "run": (1, "one argument, run(input)")}
+WSGI = (2, "what WSGI passes, app(environ, start_response)")
+
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """The two functions of a score.py."""
+    """What a score.py defines; `run` or `app`, never both.
+
+    app: a WSGI app, which answers by itself. metadata: of the inputs and outputs, as the V2 protocol writes them.
+    """
 
     init: Callable[[], object]
-    run: Callable[[Any], object]
+    run: Callable[[Any], object] | None = None
+    app: Callable[..., Any] | None = None
+    metadata: object = None
 
 
 def load_scorer(path: Path) -> Scorer:
-    """Run the file and return its functions; `init` may be left out.
+    """Run the file and return what it defines; `init` may be left out.
 
     Raises:
         ScriptError: there is no such file, it raises, or its functions cannot be called as they must be.
@@ -31,10 +40,36 @@ def load_scorer(path: Path) -> Scorer:
     if not path.is_file():
         raise ScriptError(f"{path} is not there; add a file with:\n{EXAMPLE}")
     module = _module(path)
-    run = _function(module, "run", path)
-    if run is None:
+    run, app = _function(module, "run", path), _function(module, "app", path)
+    if run is None and app is None:
         raise ScriptError(f"{path} has no function run; add:\n{EXAMPLE}")
-    return Scorer(init=_function(module, "init", path) or _nothing, run=run)
+    if run is not None and app is not None:
+        raise ScriptError(
+            f"{path} has both run and app: keep run, which /score calls, or app, which answers everything"
+        )
+    return Scorer(_function(module, "init", path) or _nothing, run, app, getattr(module, "metadata", None))
+
+
+def load_app(name: str) -> Scorer:
+    """Import the WSGI app `module:name`, from the folder where the server was started or from an installed package.
+
+    Raises:
+        ScriptError: there is no such module or object in it, or it is no WSGI app.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise ScriptError(f"--app {name} is no address of an app; write module:name, such as shop.web:app")
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(module_name)
+    except BaseException as error:
+        raise ScriptError(f"--app {name}: {module_name} cannot be imported: {describe(error)}") from error
+    app = _function(module, attribute, Path(f"--app {name}"))
+    if app is None:
+        raise ScriptError(f"--app {name}: {module_name} has no {attribute}")
+    return Scorer(_nothing, app=app)
 
 
 def prepare(scorer: Scorer, path: Path) -> None:
@@ -79,19 +114,24 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any] |
         return None
     if not callable(function):
         raise ScriptError(f"{path}: {name} is no function but {type(function).__name__}")
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise ScriptError(f"{path}: {name} must be a plain function, neither async nor with yield")
-    arguments = [object()] if name == "run" else []
+    called = function if inspect.isroutine(function) else type(function).__call__
+    if inspect.iscoroutinefunction(called) or (name in TAKES and inspect.isgeneratorfunction(called)):
+        raise ScriptError(f"{path}: {name} must be a plain function, neither async nor with yield{_asgi(name)}")
+    count, wanted = TAKES.get(name, WSGI)
     try:
-        inspect.signature(function).bind(*arguments)
+        inspect.signature(function).bind(*[object()] * count)
     except TypeError:
-        wanted = "one argument, run(input)" if arguments else "no argument, init()"
         found = f"{name}{inspect.signature(function)}"
-        raise ScriptError(f"{path}: {name} must take {wanted}; it is {found[:200]}") from None
+        raise ScriptError(f"{path}: {name} must take {wanted}; it is {found[:200]}{_asgi(name)}") from None
     except ValueError:  # a function in C that does not tell its arguments
         pass
     checked: Callable[..., Any] = function
     return checked
+
+
+def _asgi(name: str) -> str:
+    """Return the fix for an app of the other kind."""
+    return "" if name in TAKES else "; an ASGI app, such as one of FastAPI, needs an image with a server of its own"
 
 
 def _nothing() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aiapp_serving.errors import ScriptError
-from aiapp_serving.scoring import describe, load_scorer, prepare
+from aiapp_serving.scoring import describe, load_app, load_scorer, prepare
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,7 @@ def test_init_and_run_share_the_module_and_its_neighbours(tmp_path: Path) -> Non
     )
     scorer = load_scorer(path)
     prepare(scorer, path)
+    assert scorer.run is not None
     assert scorer.run(2) == 6
 
 
@@ -41,6 +42,7 @@ def test_init_may_be_left_out(tmp_path: Path) -> None:
     path = script(tmp_path, "run = str.upper")
     scorer = load_scorer(path)
     prepare(scorer, path)
+    assert scorer.run is not None
     assert scorer.run("a") == "A"
 
 
@@ -85,3 +87,41 @@ def test_an_error_is_described_by_its_first_line() -> None:
     assert describe(ValueError("one\ntwo")) == "ValueError: one"
     assert describe(KeyError()) == "KeyError"
     assert len(describe(ValueError("x" * 1000))) == 300
+
+
+WSGI = "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'mine']\n"
+
+
+def test_a_script_may_define_a_wsgi_app_instead(tmp_path: Path) -> None:
+    scorer = load_scorer(script(tmp_path, WSGI))
+    assert scorer.run is None
+    assert scorer.app is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (WSGI + "def run(input): ...", "has both run and app: keep run"),
+        ("async def app(scope, receive, send): ...", "an ASGI app"),
+        ("class A:\n    async def __call__(self, scope, receive, send): ...\napp = A()", "an ASGI app"),
+        ("def app(environ): ...", "app must take what WSGI passes"),
+    ],
+)
+def test_what_is_no_wsgi_app_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ScriptError) as caught:
+        load_scorer(script(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_an_app_is_named_by_module_and_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "neighbour.py").write_text(WSGI + "broken = 5")
+    assert load_app("neighbour:app").app is not None
+    for name, words in {
+        "neighbour": "write module:name",
+        "neighbour:other": "neighbour has no other",
+        "neighbour:broken": "broken is no function but int",
+        "nowhere_at_all:app": "cannot be imported: ModuleNotFoundError",
+    }.items():
+        with pytest.raises(ScriptError, match=words):
+            load_app(name)

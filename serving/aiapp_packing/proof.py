@@ -1,0 +1,100 @@
+"""The proof that a packed model answers as its estimator does, on rows that its author chose."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiapp_packing.choices import Choices
+from aiapp_packing.conversion import INPUT, LABEL, PREDICTION, PROBABILITIES, is_classifier
+from aiapp_packing.errors import PackingError
+from aiapp_packing.rows import Rows
+
+Outputs = dict[str, NDArray[Any]]
+
+NAMED: Final = 5
+"""Rows that an error names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was compared, and by how much the two differed at most."""
+
+    rows: int
+    largest: float
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows, equal labels and numbers, which differ by {self.largest:.1e} at most"
+
+
+def as_sent(rows: Rows, choices: Choices) -> NDArray[Any]:
+    """Return the rows as a client's numbers reach the model.
+
+    Raises:
+        PackingError: a value is too large for them.
+    """
+    with np.errstate(over="ignore"):
+        sent = rows.astype(np.float32 if choices.datatype == "FP32" else np.float64)
+    if lost := np.flatnonzero((np.isinf(sent) & ~np.isinf(rows)).any(axis=1)).tolist():
+        raise PackingError(f"row {lost[0]} holds a number too large for FP32", "pack with --datatype FP64")
+    return sent
+
+
+def by_estimator(estimator: Any, rows: Rows) -> Outputs:
+    """Return what the estimator itself answers, by the names of the packed model's outputs."""
+    predicted = np.asarray(estimator.predict(rows))
+    if not is_classifier(estimator):
+        return {PREDICTION: predicted}
+    probabilities = getattr(estimator, "predict_proba", None)  # absent where it has none, as of an SVC without them
+    return {LABEL: predicted, **({PROBABILITIES: np.asarray(probabilities(rows))} if probabilities else {})}
+
+
+def by_onnx(content: bytes, rows: NDArray[Any]) -> Outputs:
+    """Return what onnxruntime answers."""
+    import onnxruntime  # noqa: PLC0415 - of packing and serving ONNX alone
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {INPUT: rows}), strict=True))
+
+
+def prove(expected: Outputs, got: Outputs, tolerance: float) -> Proof:
+    """Compare what the two answer.
+
+    Raises:
+        PackingError: labels differ, or numbers by more than the tolerance; the rows are named.
+    """
+    largest, rows = 0.0, 0
+    for name, values in expected.items():
+        rows = len(values)
+        if name not in got:
+            fix = "pack it with --format skops"
+            raise PackingError(f"the converted model has no output {name!a}, only {', '.join(got)}", fix)
+        if name == LABEL:
+            _same_labels(values, got[name])
+        else:
+            largest = max(largest, _close(name, values, got[name].reshape(values.shape), tolerance))
+    return Proof(rows, largest)
+
+
+def _same_labels(expected: NDArray[Any], got: NDArray[Any]) -> None:
+    pairs = list(zip(expected.tolist(), got.reshape(-1).tolist(), strict=True))
+    wrong = [f"row {row}: {ours!r}, packed {theirs!r}" for row, (ours, theirs) in enumerate(pairs) if ours != theirs]
+    if wrong:
+        fix = "try --datatype FP64 (numbers of 32 bits fall on the other side of a threshold), else --format skops"
+        raise PackingError(f"{len(wrong)} of {len(pairs)} rows get another label: {'; '.join(wrong[:NAMED])}", fix)
+
+
+def _close(name: str, expected: NDArray[Any], got: NDArray[Any], tolerance: float) -> float:
+    """Return the largest distance, which for numbers beyond 1 is a share of them."""
+    distances = np.abs(got.astype(np.float64) - expected) / np.maximum(1.0, np.abs(expected))
+    per_row = np.nan_to_num(distances, nan=np.inf).reshape(len(expected), -1).max(axis=1)
+    both_missing = (np.isnan(got) & np.isnan(expected)).reshape(len(expected), -1).all(axis=1)
+    per_row = np.where(both_missing, 0.0, per_row)
+    far = np.flatnonzero(per_row > tolerance)
+    if len(far):
+        worst = ", ".join(f"row {row} by {per_row[row]:.1e}" for row in far[:NAMED])
+        fix = "try --datatype FP64, which computes with 64 bits, or allow more with --tolerance"
+        raise PackingError(f"{len(far)} of {len(per_row)} rows differ in {name} by more than {tolerance}: {worst}", fix)
+    return float(per_row.max())

@@ -1,6 +1,7 @@
 """What the runtime says when a request or an app is at fault. Pure."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,30 @@ class InvalidInput(Exception):  # noqa: N818 - reads as a fact in `raise Invalid
 
 class ScriptError(Exception):
     """score.py cannot be used; the text names the file, the cause and the fix."""
+
+
+class ModelFault(StrEnum):
+    """Why a model folder is not served; each has its entry in docs/formats.md."""
+
+    NO_MODEL = "NoModel"  # no file is a model that is known, or several are
+    UNSAFE_FORMAT = "UnsafeFormat"  # loading it runs code of its author
+    UNTRUSTED_TYPES = "UntrustedTypes"  # a skops file with types that nobody listed
+    UNSAFE_EXTERNAL_DATA = "UnsafeExternalData"  # weights out of the folder, behind a link or not there
+    UNSAFE_PATH = "UnsafePath"  # a name, in the folder or an archive, that leads elsewhere or cannot be shown
+    UNSAFE_ENTRY_TYPE = "UnsafeEntryType"  # a link, device, FIFO or socket
+    DUPLICATE_ENTRY = "DuplicateEntry"  # an archive with one name twice
+    TOO_LARGE = "ArchiveTooLarge"  # more entries, bytes or depth than a model has
+    CORRUPT = "Corrupt"  # begins like a model, and is not whole
+    UNSUPPORTED = "UnsupportedModel"  # whole, but nothing in the image runs it
+    SCHEMA_MISMATCH = "SchemaMismatch"  # metadata.json tells of another model
+
+
+class ModelError(Exception):
+    """A model folder cannot be served; the text is `Fault: sentence` and names the file, the cause and the fix."""
+
+    def __init__(self, fault: ModelFault, sentence: str) -> None:
+        super().__init__(f"{fault}: {sentence}")
+        self.fault = fault
 
 
 class BadJson(Exception):  # noqa: N818

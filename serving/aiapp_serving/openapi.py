@@ -7,11 +7,10 @@ from aiapp_serving import __version__
 from aiapp_serving.engine import ModelMetadata, TensorMetadata
 from aiapp_serving.json_examples import is_readable, item_of, nested, shape_of
 from aiapp_serving.openapi_parts import (
+    ANSWERS,
     HEADERS,
-    OPERATIONS,
     SCHEMAS,
     Node,
-    Operation,
     answered,
     infer_schema,
     problems,
@@ -19,6 +18,7 @@ from aiapp_serving.openapi_parts import (
     reference,
     tensor_schema,
 )
+from aiapp_serving.route_table import ROUTES, Route
 from aiapp_serving.score_schema import Described, score_input, score_result
 from aiapp_serving.settings import Release
 
@@ -33,7 +33,7 @@ _WITHOUT_JSON: Final = {
 _BINARY: Final = (
     "JSON, then the bytes of its tensors; the header Inference-Header-Content-Length tells the JSON's size."
 )
-_ALWAYS_ANSWERED: Final = {"health", "metrics", "serverLive"}
+_ALWAYS_ANSWERED: Final = {"health", "metrics", "live", "docs"}
 """Operations that need no model."""
 
 
@@ -44,12 +44,13 @@ def document(metadata: ModelMetadata, release: Release, input_schema: Mapping[st
     """
     version = release.model_version or _FIRST_VERSION
     given = score_input(metadata, input_schema)
-    bodies = {"score": _score_body(given), "modelInfer": _infer_body(metadata)}
-    bodies["modelVersionInfer"] = bodies["modelInfer"]
+    infer = _infer_body(metadata)
+    bodies = {"score": _score_body(given), "infer": infer, "infer_version": infer}
+    names = {"model": metadata.name, "version": version}
     paths: dict[str, Node] = {}
-    for operation in OPERATIONS:
-        node = _operation(operation, bodies.get(operation.name), {"name": metadata.name, "version": version})
-        paths.setdefault(operation.path, {})[operation.method] = node
+    for route in ROUTES:
+        node = _operation(route, bodies.get(route.operation), names)
+        paths.setdefault(route.path, {})[route.method.lower()] = node
     score_answer = record("result", result=score_result(metadata, input_schema))
     schemas = {**SCHEMAS, "ScoreAnswer": score_answer, **given.definitions}
     return {
@@ -67,28 +68,28 @@ def document(metadata: ModelMetadata, release: Release, input_schema: Mapping[st
     }
 
 
-def _operation(operation: Operation, body: Node | None, names: Mapping[str, str]) -> Node:
-    content = _WITHOUT_JSON.get(operation.answer) or {
-        "application/json": {"schema": reference("schemas", operation.answer)}
+def _operation(route: Route, body: Node | None, names: Mapping[str, str]) -> Node:
+    content = _WITHOUT_JSON.get(ANSWERS[route.operation]) or {
+        "application/json": {"schema": reference("schemas", ANSWERS[route.operation])}
     }
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
         for name, example in names.items()
-        if f"{{{name}}}" in operation.path
+        if f"{{{name}}}" in route.path
     ]
-    node: Node = {"operationId": operation.name, "summary": operation.summary}
+    node: Node = {"operationId": route.operation, "summary": route.summary}
     if parameters:
         node["parameters"] = parameters
     if body:
         node["requestBody"] = {"required": True, "content": body}
-    return {**node, "responses": {**answered(content), **_errors(operation, has_body=body is not None)}}
+    return {**node, "responses": {**answered(content), **_errors(route, has_body=body is not None)}}
 
 
-def _errors(operation: Operation, *, has_body: bool) -> Node:
+def _errors(route: Route, *, has_body: bool) -> Node:
     if has_body:
         return problems()
-    expected = [] if operation.name in _ALWAYS_ANSWERED else ["503"]
-    expected += ["404"] if "{name}" in operation.path else []
+    expected = [] if route.operation in _ALWAYS_ANSWERED else ["503"]
+    expected += ["404"] if "{model}" in route.path else []
     return {status: problem for status, problem in problems().items() if status in expected}
 
 

@@ -1,6 +1,6 @@
-"""What the OpenAPI document of any app has: operations, headers, errors and the messages of the V2 protocol. Pure."""
+"""What the OpenAPI document of any app has: answers, headers, errors and the messages of the V2 protocol. Pure."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from aiapp_models import contract
 
@@ -9,37 +9,24 @@ DATATYPES: Final = (
     *("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"),
     *("FP16", "FP32", "FP64", "BYTES"),
 )
-MODEL: Final = "/v2/models/{name}"
-VERSION: Final = MODEL + "/versions/{version}"
-
-
-class Operation(NamedTuple):
-    """One operation; `answer` names what it answers with 200: see `ANSWERS`."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    answer: str
-
-
-OPERATIONS: Final = (
-    Operation("get", "/", "health", "Tell that the process lives.", "text"),
-    Operation("get", "/version", "version", "Tell what serves; 503 until the model is loaded.", "Version"),
-    Operation("post", "/score", "score", "Score an input.", "ScoreAnswer"),
-    Operation("get", "/v2", "serverMetadata", "Describe the server.", "ServerMetadata"),
-    Operation("get", "/v2/health/live", "serverLive", "Tell that the server lives.", "Live"),
-    Operation("get", "/v2/health/ready", "serverReady", "Tell whether the model is loaded.", "Ready"),
-    Operation("get", MODEL, "modelMetadata", "Describe the model.", "ModelMetadata"),
-    Operation("get", MODEL + "/ready", "modelReady", "Tell whether the model is loaded.", "ModelReady"),
-    Operation("post", MODEL + "/infer", "modelInfer", "Give tensors, get tensors.", "InferAnswer"),
-    Operation("get", VERSION, "modelVersionMetadata", "Describe this version of the model.", "ModelMetadata"),
-    Operation("get", VERSION + "/ready", "modelVersionReady", "Tell whether this version is loaded.", "ModelReady"),
-    Operation("post", VERSION + "/infer", "modelVersionInfer", "Give tensors to this version.", "InferAnswer"),
-    Operation("get", "/metrics", "metrics", "Tell Prometheus what was counted.", "text"),
-    Operation("get", "/openapi.json", "openapi", "Give this document.", "object"),
-    Operation("get", "/docs", "docs", "Give the page that shows this document.", "page"),
-)
+ANSWERS: Final = {
+    "health": "text",
+    "version": "Version",
+    "score": "ScoreAnswer",
+    "server_metadata": "ServerMetadata",
+    "live": "Live",
+    "ready": "Ready",
+    "model_metadata": "ModelMetadata",
+    "model_version_metadata": "ModelMetadata",
+    "model_ready": "Ready",
+    "model_version_ready": "Ready",
+    "infer": "InferAnswer",
+    "infer_version": "InferAnswer",
+    "metrics": "text",
+    "openapi": "object",
+    "docs": "page",
+}
+"""What each operation answers with 200: one of SCHEMAS, or what is no JSON of a known form."""
 
 _TEXT: Final = {"type": "string"}
 _ANY_OBJECT: Final = {"type": "object"}
@@ -99,7 +86,6 @@ SCHEMAS: Final[Node] = {
     "ServerMetadata": record("name version extensions", name=_TEXT, version=_TEXT, extensions={"type": "array"}),
     "Live": record("live", live={"type": "boolean"}),
     "Ready": record("ready", ready={"type": "boolean"}),
-    "ModelReady": record("name ready", name=_TEXT, ready={"type": "boolean"}),
     "TensorMetadata": record(
         "name datatype shape",
         name=_TEXT,

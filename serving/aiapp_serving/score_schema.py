@@ -31,14 +31,14 @@ def score_input(metadata: ModelMetadata, code: Mapping[str, Any] | None) -> Desc
     code: the schema of what the user's code takes, `{}` for anything; None: a model that serves itself.
     """
     inputs = metadata.inputs
-    if code is None:
-        return _rows(inputs[0]) if len(inputs) == 1 else _columns(inputs)
+    if code is None and inputs:
+        return _rows(inputs[0]) if len(inputs) == 1 else _members(inputs)
     if code == _ARRAY and len(inputs) == 1:
         return _whole(inputs[0])
     if code == _NAMED_ARRAYS and inputs:
         return _named(inputs)
     if not code or code == _NAMED_ARRAYS:
-        return Described(dict(code), None, has_example=False)
+        return Described(dict(code or {}), None, has_example=False)
     definitions = code.get("$defs", {})
     own = {name: value for name, value in code.items() if name != "$defs"}
     moved = {f"Input.{name}": _moved(schema) for name, schema in definitions.items()}
@@ -86,19 +86,13 @@ def _rows(tensor: TensorMetadata) -> Described:
     return Described({"anyOf": choices}, example)
 
 
-def _columns(inputs: tuple[TensorMetadata, ...]) -> Described:
-    """One object with a value for each input, or several."""
-    row = _object({tensor.name: items_schema(tensor, _inner(tensor)) for tensor in inputs})
-    example = {tensor.name: nested(_inner(tensor), item_of(tensor.datatype)) for tensor in inputs}
-    readable = bool(inputs) and all(map(is_readable, inputs))
-    choices = {"anyOf": [row, {"type": "array", "items": row}]}
-    return Described(choices, example if readable else None, has_example=readable)
-
-
-def _inner(tensor: TensorMetadata) -> tuple[int, ...]:
-    """Return the shape of what one row has for an input: one value, or as many as it takes."""
-    inner = tensor.shape[1:]
-    return () if inner == (1,) else tuple(1 if length < 0 else length for length in inner)
+def _members(inputs: tuple[TensorMetadata, ...]) -> Described:
+    """A member for each input: one row in each, or as many rows in each."""
+    one = _object({tensor.name: items_schema(tensor, tensor.shape[1:]) for tensor in inputs})
+    many = _object({tensor.name: items_schema(tensor, tensor.shape) for tensor in inputs})
+    example = {tensor.name: nested(shape_of(tensor)[1:], item_of(tensor.datatype)) for tensor in inputs}
+    readable = all(map(is_readable, inputs))
+    return Described({"anyOf": [one, many]}, example if readable else None, has_example=readable)
 
 
 def _whole(tensor: TensorMetadata) -> Described:

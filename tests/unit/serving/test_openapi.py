@@ -12,6 +12,7 @@ from referencing.jsonschema import DRAFT202012
 from aiapp_serving.engine import ModelMetadata, TensorMetadata
 from aiapp_serving.openapi import document
 from aiapp_serving.openapi_parts import DATATYPES
+from aiapp_serving.route_table import ROUTES
 from aiapp_serving.settings import Release
 
 RELEASE = Release(12, "sha256:" + "a" * 64, "42", "sha256:" + "b" * 64)
@@ -64,7 +65,7 @@ def test_the_validator_sees_a_fault() -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_its_examples_fit_its_schemas(name: str) -> None:
     found = DOCUMENTS[name]
-    for path in ("/score", "/v2/models/{name}/infer"):
+    for path in ("/score", "/v2/models/{model}/infer"):
         body = media(found, path)
         assert "example" not in body or problems(found, body["schema"], body["example"]) == []
 
@@ -77,7 +78,7 @@ def test_only_what_its_author_alone_knows_has_no_example() -> None:
     ("name", "example"),
     [
         ("tensor", {"length": 0.5, "width": 0.5}),
-        ("tensors", {"age": 1, "kind": "text"}),
+        ("tensors", {"age": [1], "kind": ["text"]}),
         ("whole", [[0.5, 0.5]]),
         ("named", {"age": [[1]], "kind": [["text"]]}),
         ("typed", [{"length": 0.5, "kinds": ["text", "text"], "next": None}]),
@@ -93,7 +94,7 @@ def test_the_example_is_what_the_model_takes(name: str, example: object) -> None
         ("tensor", [1]),
         ("tensor", {"length": 1}),
         ("tensor", {"length": 1, "width": "wide"}),
-        ("tensors", {"age": "old", "kind": "a"}),
+        ("tensors", {"age": ["old"], "kind": ["a"]}),
         ("named", {"age": [[1]]}),
         ("typed", [{"length": 0, "kinds": ["a", "b"]}]),
         ("typed", [{"length": 1, "kinds": ["a"]}]),
@@ -115,7 +116,7 @@ def test_results_are_the_labels() -> None:
 @pytest.mark.parametrize("datatype", DATATYPES)
 def test_each_datatype_has_an_example_of_its_own_kind(datatype: str) -> None:
     found = document(ModelMetadata("m", "", (TensorMetadata("x", datatype, (-1, 2)),)), RELEASE, None)
-    body = media(found, "/v2/models/{name}/versions/{version}/infer")
+    body = media(found, "/v2/models/{model}/versions/{version}/infer")
     assert problems(found, body["schema"], body["example"]) == []
     assert problems(found, media(found)["schema"], media(found)["example"]) == []
     kind = {"BYTES": str, "BOOL": bool}.get(datatype, float if datatype.startswith("FP") else int)
@@ -125,7 +126,7 @@ def test_each_datatype_has_an_example_of_its_own_kind(datatype: str) -> None:
 def test_a_tensor_too_large_to_read_has_no_example() -> None:
     found = document(ModelMetadata("m", "", (TensorMetadata("x", "FP32", (-1, 3, 224, 224)),)), RELEASE, None)
     assert "example" not in media(found)
-    assert "example" not in media(found, "/v2/models/{name}/infer")
+    assert "example" not in media(found, "/v2/models/{model}/infer")
 
 
 def test_every_answer_names_its_release_and_request() -> None:
@@ -141,6 +142,11 @@ def test_errors_are_problems() -> None:
     for status, answer in answers.items():
         assert set(answer["content"]) == {"application/json" if status == "200" else "application/problem+json"}
     assert "Retry-After" in answers["503"]["headers"]
+
+
+def test_it_has_every_address_of_the_app() -> None:
+    found = DOCUMENTS["tensor"]["paths"]
+    assert {(method.upper(), path) for path in found for method in found[path]} == {(r.method, r.path) for r in ROUTES}
 
 
 def test_the_page_finds_model_and_release() -> None:

@@ -36,7 +36,7 @@ def the_model(folder: Path, admin: AdminChoices) -> tuple[Path, Kind]:
     if len(found) != 1:
         raise _not_one(folder, found)
     ((path, kind),) = found.items()
-    _check_allowed(path, kind, admin)
+    _check_supported(path, kind, admin)
     return path, kind
 
 
@@ -94,10 +94,11 @@ def _not_one(folder: Path, found: Mapping[Path, Kind]) -> ModelError:
     )
 
 
-def _check_allowed(path: Path, kind: Kind, admin: AdminChoices) -> None:
-    if kind in {Kind.ONNX, Kind.SKOPS} or (kind in {Kind.PICKLE, Kind.JOBLIB} and admin.allow_pickle):
+def _check_supported(path: Path, kind: Kind, admin: AdminChoices) -> None:
+    """Refuse what no loader is for; whether a pickle may be loaded is for its loader."""
+    if kind in {Kind.ONNX, Kind.SKOPS, Kind.PICKLE} or (kind is Kind.JOBLIB and admin.allow_pickle):
         return
     if kind in kinds.UNSAFE:
         problem = "which can run code of its author when it is loaded"
         raise ModelError(ModelFault.UNSAFE_FORMAT, f"{shown(path.name)} is {kind}, {problem}; {_FIX}")
-    raise ModelError(ModelFault.UNSUPPORTED, f"{shown(path.name)} is {kind}, which nothing here runs; {_FIX}")
+    raise ModelError(ModelFault.UNSUPPORTED, f"{shown(path.name)} is {kind}, which nothing in the image runs; {_FIX}")

@@ -40,7 +40,7 @@ UNSAFE: Final = frozenset(
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22\x4d\x18", b"ZF")
 _ZLIB: Final = tuple(bytes((0x78, level)) for level in (0x01, 0x5E, 0x9C, 0xDA))
 _YAML_TAG: Final = re.compile(rb"!!python/|tag:yaml\.org,2002:python/")
-_OBJECT_ARRAY: Final = re.compile(rb"\x93NUMPY.{0,64}'descr': *(?:'[|<>=]?O|\\[[^\n]*'[|<>=]?O)", re.DOTALL)
+_OBJECT_ARRAY: Final = re.compile(rb"\x93NUMPY.{0,64}'descr': *(?:'[|<>=]?O|\[[^\n]*'[|<>=]?O)", re.DOTALL)
 _ONNX_FIELDS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 _HIGHEST_IR: Final = 64
 

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from aiapp_serving.engine import Engine
-from aiapp_serving.errors import ModelError, ModelFault
 from aiapp_serving.formats.admin import AdminChoices
+from aiapp_serving.formats.estimator import EstimatorEngine
 from aiapp_serving.formats.folder import the_model
 from aiapp_serving.formats.kinds import Kind
 from aiapp_serving.formats.metadata_file import described
-from aiapp_serving.formats.onnx import load_onnx
+from aiapp_serving.formats.onnx import OnnxEngine, load_onnx
+from aiapp_serving.formats.pickles import load_pickle
+from aiapp_serving.formats.skops import load_skops
 
 
 def load(folder: Path, admin: AdminChoices) -> Engine:
@@ -19,8 +21,13 @@ def load(folder: Path, admin: AdminChoices) -> Engine:
     """
     folder = folder.resolve()
     path, kind = the_model(folder, admin)
-    if kind is not Kind.ONNX:
-        raise ModelError(ModelFault.UNSUPPORTED, f"{path.name} is {kind}, which nothing here runs; pack it to ONNX")
-    engine = load_onnx(path)
+    engine: OnnxEngine | EstimatorEngine
+    match kind:
+        case Kind.ONNX:
+            engine = load_onnx(path)
+        case Kind.SKOPS:
+            engine = load_skops(path, admin)
+        case _:
+            engine = load_pickle(path, admin)
     engine.metadata = described(folder, engine.metadata)
     return engine

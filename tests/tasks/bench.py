@@ -8,6 +8,7 @@ from tasks.environment import ensure_list
 
 BENCHMARKS = {
     "fetch": "a model from a blob store to a disk, beside kserve-storage, the SDK, obstore and a ceiling (8 minutes)",
+    "serving": "requests per second of an app, beside MLServer, KServe, BentoML, LitServe and FastAPI (15 minutes)",
 }
 
 

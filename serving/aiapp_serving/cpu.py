@@ -1,7 +1,7 @@
 """How much CPU the container may use, and pools of threads to match: more threads than CPU only wait for each other."""
 
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +11,19 @@ POOL_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THR
 """Read once by OpenMP and the BLAS libraries, when numpy is first imported."""
 
 
-def size_thread_pools(env: MutableMapping[str, str]) -> None:
-    """Have numpy's and scikit-learn's libraries make no more threads than CPUs; call it before numpy is imported.
+def size_thread_pools(env: MutableMapping[str, str], workers: int = 1) -> None:
+    """Have the pools of all workers together make no more threads than CPUs; call it before numpy is imported.
 
     What somebody has set already stays.
     """
     for name in POOL_VARIABLES:
-        env.setdefault(name, str(threads()))
+        env.setdefault(name, str(max(1, threads() // workers)))
+
+
+def pool_threads(env: Mapping[str, str]) -> int:
+    """Return how many threads one model's own pool gets: what size_thread_pools gave the others."""
+    said = env.get(POOL_VARIABLES[0], "")
+    return int(said) if said.isdecimal() and int(said) else threads()
 
 
 def threads() -> int:

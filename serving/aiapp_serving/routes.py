@@ -7,9 +7,9 @@ from flask import Blueprint, Response, abort, current_app, request
 from werkzeug.exceptions import ServiceUnavailable
 
 from aiapp_serving import __version__
+from aiapp_serving.engine import Engine
 from aiapp_serving.errors import BadJson, InvalidInput
 from aiapp_serving.request_json import read_input
-from aiapp_serving.scoring import Scorer
 from aiapp_serving.service import Busy, ScoringService
 from aiapp_serving.settings import ServeSettings
 
@@ -26,20 +26,20 @@ def health() -> Response:
 @routes.get("/version")
 def version() -> Response:
     """Answer what serves; 503 until the model is loaded, which is what readiness asks."""
-    _scorer()
+    _engine()
     return _json(_settings().release.document(f"aiapp/{__version__}"))
 
 
 @routes.post("/score")
 def score() -> Response:
     """Answer `{"result": run(input)}` to `{"input": ...}`."""
-    scorer = _scorer()
+    engine = _engine()
     _check_kind_of_body()
     try:
         with _service().admitted(_size_of_body()):
             given = _input()
             with _service().turn():
-                result = scorer.run(given)
+                result = engine.score(given)
     except InvalidInput as error:
         abort(422, str(error)[:2000])
     except Busy:
@@ -76,11 +76,11 @@ def _input() -> Any:
         abort(422, str(error))
 
 
-def _scorer() -> Scorer:
-    scorer = _service().scorer
-    if scorer is None:
+def _engine() -> Engine:
+    engine = _service().engine
+    if engine is None:
         raise ServiceUnavailable("the model is being loaded", retry_after=RETRY_SECONDS)
-    return scorer
+    return engine
 
 
 def _service() -> ScoringService:

@@ -1,9 +1,11 @@
 """The HTTP server: Granian, taught to leave without losing a request.
 
-Two processes: the parent gets the signals, its one worker holds the model and answers. On SIGTERM the parent tells the
-worker to close every connection after its answer, waits for the clients to have moved, and only then closes the door.
+The parent gets the signals, its workers answer. On SIGTERM the parent tells the workers to close every connection after
+its answer, waits for the clients to have moved, and only then closes the door. One worker loads the model itself and
+answers probes meanwhile; of several, the parent loads it once before they fork, so that all share one copy.
 """
 
+import gc
 import logging
 import mmap
 import multiprocessing
@@ -65,6 +67,13 @@ class DrainingServer(MPServer):
         else:
             super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]  # Granian has no hints there
 
+    def shutdown(self, exit_code: int = 0) -> None:
+        """End all workers; tell which one was killed: the container is then started anew, with all of them."""
+        killed = [-code for worker in self.wrks if (code := worker.inner.exitcode) is not None and code < 0]
+        if killed and not self.interrupt_signal:
+            LOG.critical("a worker was ended by %s; so the server ends", signal.Signals(killed[0]).name)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
 
 def serve(settings: ServeSettings) -> None:
     """Answer requests until SIGTERM or SIGINT.
@@ -74,8 +83,11 @@ def serve(settings: ServeSettings) -> None:
         OSError: the address cannot be listened on.
     """
     _check_address(settings.host, settings.port)
-    multiprocessing.set_start_method("fork", force=True)  # the worker shares the drain flag
+    multiprocessing.set_start_method("fork", force=True)  # the workers share the drain flag, and a model
     draining = DrainFlag()
+    service = ScoringService(settings)
+    if settings.workers > 1:
+        _load_before_fork(service)
     server = DrainingServer(
         "aiapp",
         address=settings.host,
@@ -83,7 +95,7 @@ def serve(settings: ServeSettings) -> None:
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
-        workers=1,
+        workers=settings.workers,
         blocking_threads=settings.threads + MAX_WAITING + SPARE_THREADS,
         workers_kill_timeout=DRAIN_LIMIT_SECONDS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
@@ -91,7 +103,7 @@ def serve(settings: ServeSettings) -> None:
         draining=draining,
     )
     LOG.info("listening on http://%s:%d", settings.host, settings.port)
-    server.serve(target_loader=partial(_worker_app, settings, draining), wrap_loader=False)
+    server.serve(target_loader=partial(_worker_app, settings, service, draining), wrap_loader=False)
 
 
 def _check_address(host: str, port: int) -> None:
@@ -102,12 +114,21 @@ def _check_address(host: str, port: int) -> None:
         probe.bind(address)
 
 
-def _worker_app(settings: ServeSettings, draining: DrainFlag) -> Flask:
-    """Make the app in the worker, whose model begins to load."""
-    os.setpgid(0, 0)  # Ctrl-C is for the parent, which ends the worker in order
+def _load_before_fork(service: ScoringService) -> None:
+    """Load in the parent; what Python's collector would write to stays as it is, so that no worker copies it."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))  # the first process of a container has no other way to end
+    service.load_in_background(end_process).join()
+    gc.collect()
+    gc.freeze()
+
+
+def _worker_app(settings: ServeSettings, service: ScoringService, draining: DrainFlag) -> Flask:
+    """Make the app in the worker, whose model begins to load unless it was loaded before."""
+    os.setpgid(0, 0)  # Ctrl-C is for the parent, which ends the workers in order
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    service = ScoringService(settings)
-    service.load_in_background(end_process)
+    if not service.ready:
+        service.load_in_background(end_process)
     return create_app(settings, service, draining.is_set)
 
 

@@ -1,7 +1,8 @@
-"""The app behind the routes: being loaded, then ready for ever."""
+"""The app behind the addresses: being loaded, then ready for ever."""
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiapp_models.errors import Reason, SourceError
 from aiapp_serving.errors import ScriptError
-from aiapp_serving.scoring import Scorer, load_scorer, prepare
+from aiapp_serving.loading import Loaded, load
+from aiapp_serving.memory import memory_limit, model_bytes, out_of_memory, too_large
+from aiapp_serving.reload import say
 from aiapp_serving.settings import MAX_BODY_BYTES, ServeSettings
 from aiapp_serving.termination import leave_last_word
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:  # the server answers its first probe before what follows is i
     from wsgiref.types import WSGIApplication
 
     from aiapp_serving.endpoints import Endpoints
+    from aiapp_serving.engine import Engine
 
 LOG = logging.getLogger("aiapp.serve")
 MAX_WAITING: Final = 96
@@ -33,15 +37,15 @@ class Busy(Exception):  # noqa: N818
 class ScoringService:
     """Holds what answers once it is loaded: `endpoints`, or a WSGI app of the user's; both are None until then.
 
-    load_seconds: how long loading took, None until then.
+    engine: behind the endpoints. load_seconds: how long loading took, None until then.
     """
 
     def __init__(self, settings: ServeSettings) -> None:
+        self.engine: Engine | None = None
         self.endpoints: Endpoints | None = None
         self.wsgi_app: WSGIApplication | None = None
         self.load_seconds: float | None = None
-        self.scorer: Scorer | None = None
-        self._script = settings.score
+        self._settings = settings
         self._scoring = threading.BoundedSemaphore(settings.threads)
         self._most_admitted = settings.threads + MAX_WAITING
         self._lock = threading.Lock()  # guards the two below
@@ -79,21 +83,38 @@ class ScoringService:
             yield
 
     def load(self) -> None:
-        """Read score.py and call its `init`.
+        """Load the user's code or the model; afterwards the app is ready.
 
         Raises:
-            ScriptError: see scoring.
+            ScriptError: see loading.
         """
         started = time.monotonic()
-        LOG.info("loading %s", self._script)
-        scorer = load_scorer(self._script)
-        prepare(scorer, self._script)
-        self.scorer = scorer
+        loaded = self._loaded()
+        if loaded.engine is not None:
+            from aiapp_serving.endpoints import Endpoints  # noqa: PLC0415
+
+            self.engine = loaded.engine
+            self.endpoints = Endpoints(loaded.engine, self._settings.release)
+        self.wsgi_app = loaded.app
         self.load_seconds = time.monotonic() - started
         LOG.info("ready after %.1f s", self.load_seconds)
 
-    def load_in_background(self, on_failure: Callable[[ScriptError], object]) -> None:
-        """Load while the server answers that it is not ready yet."""
+    def _loaded(self) -> Loaded:
+        model, limit = self._settings.model, memory_limit()
+        size = model_bytes(model) if model else 0
+        if warning := too_large(size, limit):
+            LOG.warning("%s", warning)  # while there is a process to say so: the kernel ends it without a word
+        try:
+            return load(self._settings)
+        except ScriptError as error:
+            if isinstance(error.__cause__, MemoryError):
+                raise ScriptError(out_of_memory(size, limit)) from error.__cause__
+            raise
+        except MemoryError as error:
+            raise ScriptError(out_of_memory(size, limit)) from error
+
+    def load_in_background(self, on_failure: Callable[[ScriptError], object]) -> threading.Thread:
+        """Load while the server answers that it is not ready yet; return the thread that does."""
 
         def run() -> None:
             try:
@@ -101,12 +122,16 @@ class ScoringService:
             except ScriptError as error:
                 on_failure(error)
 
-        threading.Thread(target=run, name="load", daemon=True).start()
+        thread = threading.Thread(target=run, name="load", daemon=True)
+        thread.start()
+        return thread
 
 
 def end_process(error: ScriptError) -> None:
     """End a process that can never serve, with the reason as its last word; nothing of it is worth a clean-up."""
     LOG.critical("%s", error, exc_info=error.__cause__)
+    if sys.stderr.isatty():
+        say(str(error), red=True)  # people read no JSON
     leave_last_word(SourceError(Reason.LOAD_FAILED, f"{error}; the container's log has the whole error"))
     logging.shutdown()
     os._exit(1)

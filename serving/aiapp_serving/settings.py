@@ -69,6 +69,7 @@ class ServeSettings:
     threads: int = THREADS
     max_body_bytes: int = MAX_BODY_BYTES
     access_log: bool = True
+    reload: bool = False
     release: Release = Release()
 
 

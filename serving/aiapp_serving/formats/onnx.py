@@ -1,5 +1,6 @@
 """ONNX files, run by onnxruntime on the CPU; nothing in them is code."""
 
+import os
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
@@ -77,7 +78,7 @@ def load_onnx(path: Path) -> OnnxEngine:
 
 
 def _options(options: "SessionOptions") -> "SessionOptions":
-    options.intra_op_num_threads = cpu.threads()
+    options.intra_op_num_threads = cpu.pool_threads(os.environ)
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what it has to say comes as an exception
     for key, value in {

@@ -17,8 +17,10 @@ from werkzeug.test import TestResponse
 from aiapp_serving import InvalidInput
 from aiapp_serving import service as service_module
 from aiapp_serving.app import create_app
+from aiapp_serving.engine import ModelMetadata
 from aiapp_serving.logs import JsonFormatter
-from aiapp_serving.scoring import Scorer
+from aiapp_serving.run_input import Plain
+from aiapp_serving.script import ScriptEngine
 from aiapp_serving.service import ScoringService
 from aiapp_serving.settings import Release, ServeSettings
 
@@ -35,7 +37,7 @@ def client(
 ) -> FlaskClient:
     settings = ServeSettings("127.0.0.1", 8080, Path("score.py"), threads=threads, max_body_bytes=1000, release=release)
     service = ScoringService(settings)
-    service.scorer = Scorer(init=lambda: None, run=run) if run else None
+    service.engine = ScriptEngine(run, Plain(), ModelMetadata()) if run else None
     return create_app(settings, service, lambda: draining).test_client()
 
 

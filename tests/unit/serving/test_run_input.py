@@ -137,7 +137,7 @@ def test_checked_types_are_made_and_described(tmp_path: Path) -> None:
     ("annotation", "words"),
     [
         (": 'Nowhere'", "the annotation Nowhere means nothing there"),
-        (": np.random.Generator", "cannot be checked against the annotation Generator ( numpy.ndarray"),
+        (": np.random.Generator", "cannot be checked against the annotation Generator (Pydantic"),
     ],
 )
 def test_an_annotation_that_says_nothing_is_refused_at_the_start(tmp_path: Path, annotation: str, words: str) -> None:

@@ -1,16 +1,20 @@
 """`aiapp-model`: pack an estimator as a model version, and push versions to a store."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from aiapp_models.errors import SourceError
 from aiapp_packing.choices import Choices, Datatype, Format
 from aiapp_packing.console import Console
+from aiapp_packing.destinations import FORMS, destination
 from aiapp_packing.errors import PackingError
 from aiapp_packing.estimators import load_estimator
 from aiapp_packing.packing import pack
+from aiapp_packing.pushing import push
 from aiapp_packing.rows import read_rows
 
 DESCRIPTION: Final = """\
@@ -18,6 +22,7 @@ Turns an estimator of scikit-learn into a model version that the serving base se
 
     aiapp-model pack model.joblib --allow-pickle --rows holdout.csv --out build/1 --name iris
     aiapp-serve --model build/1
+    aiapp-model push build/1 https://contosomodels.blob.core.windows.net/models/iris 1
 """
 EPILOG: Final = """\
 exit status:
@@ -44,6 +49,24 @@ examples:
     aiapp-model pack train:pipeline --rows rows.npy --out build/1 --name digits --labels zero,one,two
     aiapp-model pack model.skops --rows rows.json --out build/1 --format skops     # a step that ONNX does not know
 """
+PUSH: Final = f"""\
+Uploads a version: its files first, each read back, and SHA256SUMS last, which makes it a version.
+Nothing is overwritten that is complete; a push that broke off goes on where it stopped.
+
+DESTINATION is {FORMS}.
+"""
+PUSH_EPILOG: Final = """\
+credentials come from the environment, never from the command line:
+    Azure   AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN; else who `az login` says,
+            or the identity of the pipeline or machine
+    S3      AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary ones, AWS_SESSION_TOKEN
+SSL_CERT_FILE names a private certificate authority.
+
+examples:
+    aiapp-model push build/1 https://contosomodels.blob.core.windows.net/models/iris 1 --dry-run
+    aiapp-model push build/1 s3://models/iris 1 --region eu-west-1
+    aiapp-model push build/1 s3://models/iris 1 --endpoint https://minio.contoso.com:9000
+"""
 REFUSED: Final = 1
 
 
@@ -54,6 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = given.run(given, Console(sys.stdout))
     except PackingError as error:
         Console(sys.stderr).refuse(error)
+        return REFUSED
+    except SourceError as error:
+        fix = "run the same command again: it goes on where it stopped" if error.transient else ""
+        Console(sys.stderr).refuse(PackingError(str(error), fix))
         return REFUSED
     return status
 
@@ -75,10 +102,22 @@ def _pack(given: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _push(given: argparse.Namespace, console: Console) -> int:
+    place = destination(given.destination, os.environ, given.endpoint, given.region)
+    with place.open() as store:
+        digest = push(given.folder, store, given.version, console.say, dry_run=given.dry_run)
+        where = store.locate(given.version)
+    if not given.dry_run:
+        console.done(f"{where} is complete: {digest}")
+        console.say(f'next: name it in the AIApp (modelVersion: "{given.version}"), where the app does not follow it')
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _described(argparse.ArgumentParser, "aiapp-model", DESCRIPTION, EPILOG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_pack(_described(commands.add_parser, "pack", PACK, PACK_EPILOG, help="estimator -> version folder"))
+    _add_push(_described(commands.add_parser, "push", PUSH, PUSH_EPILOG, help="version folder -> store"))
     return parser
 
 
@@ -108,6 +147,17 @@ def _add_pack(parser: argparse.ArgumentParser) -> None:
         help="for numbers (default: %(default)s)",
     )
     add("--allow-pickle", action="store_true", help="load a pickle, which runs its author's code: for your own only")
+
+
+def _add_push(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_push)
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="a version's folder, with SHA256SUMS in it")
+    add("destination", metavar="DESTINATION", help="the folder of all versions, as modelSource names it")
+    add("version", metavar="VERSION", help="the new version's name, which is used once")
+    add("--endpoint", default="", metavar="URL", help="of a store that speaks S3's protocol")
+    add("--region", default="", metavar="REGION", help="of the S3 bucket")
+    add("--dry-run", action="store_true", help="look at both sides and write nothing")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ class Console:
     def refuse(self, error: PackingError) -> None:
         """Write what is wrong, and what to do."""
         self._write(error.problem, _RED)
-        self._write(f"next: {error.fix}", "")
+        if error.fix:
+            self._write(f"next: {error.fix}", "")
 
     def _write(self, line: str, colour: str) -> None:
         printable = "".join(character if character.isprintable() else " " for character in line)

@@ -1,4 +1,4 @@
-"""A bucket in memory behind a loopback address: as much of S3 as the store asks for.
+"""A bucket in memory behind a loopback address: as much of S3 as the store and its uploader ask for.
 
 It looks at access keys but checks no signature; what a real server makes of the store's requests is seen in the
 end-to-end tests.
@@ -113,12 +113,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
         """Say nothing."""
 
     def _serve(self) -> None:
         url, headers = urlsplit(self.path), {name.lower(): value for name, value in self.headers.items()}
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        body = self.rfile.read(int(headers.get("content-length", "0")))
         self.served.requests.append((self.command, self.path, headers))
         bucket, _, key = unquote(url.path).lstrip("/").partition("/")
         credential = query.get("X-Amz-Credential", headers.get("authorization", ""))
@@ -128,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(Refusal(404, "NoSuchBucket"))
         elif ACCESS_KEY not in credential:
             self._refuse(Refusal(403, "InvalidAccessKeyId" if credential else "AccessDenied"))
+        elif self.command == "PUT":
+            self._store(key, body, headers)
         elif not key:
             self._answer(200, self.served.listing(query), {"Content-Type": "application/xml"})
         elif key not in self.served.files:
@@ -147,6 +153,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(206, data[int(first) : int(last) + 1], about)
         else:
             self._answer(200, data, about)
+
+    def _store(self, key: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Take a file, with If-None-Match only where there is none."""
+        if headers.get("if-none-match") == "*" and key in self.served.files:
+            self._refuse(Refusal(412, "PreconditionFailed"))
+            return
+        self.served.files[key] = body
+        self._answer(200, b"", {"ETag": f'"{etag(body)}"'})
 
     def _refuse(self, refusal: Refusal) -> None:
         error = f"<Error><Code>{refusal.code}</Code><Message>no</Message></Error>" if refusal.code else ""

@@ -24,6 +24,8 @@ class Settings:
     cluster_networks: networks of the cluster's pods and Services in CIDR form, separated by commas.
     azure_authority: https address of the Microsoft Entra endpoint of the cloud.
     azure_tenant: tenant of workload identities that name none.
+    allow_pickle: whether models may be pickles, which run code of their author.
+    trusted_types: types that skops files may hold beside skops' own list, separated by commas.
     verify_hours: how often the sources of what serves are asked whether its bytes are still there.
     namespace, service_account: who the operator is, for the words that say how to grant it a right.
     probe_port: where /healthz answers.
@@ -39,6 +41,8 @@ class Settings:
     cluster_networks: str = ""
     azure_authority: str = AZURE_AUTHORITY
     azure_tenant: str = ""
+    allow_pickle: bool = False
+    trusted_types: str = ""
     verify_hours: float = 24
     namespace: str = "aiapp-system"
     service_account: str = "aiapp-operator"
@@ -72,6 +76,8 @@ class Settings:
             cluster_networks=networks,
             azure_authority=_authority(env),
             azure_tenant=env.get("AIAPP_AZURE_TENANT", ""),
+            allow_pickle=_switch(env, "AIAPP_ALLOW_PICKLE"),
+            trusted_types=_types(env, "AIAPP_TRUSTED_TYPES"),
             verify_hours=_hours(env, "AIAPP_VERIFY_HOURS", 24),
             namespace=env.get("AIAPP_NAMESPACE", "aiapp-system"),
             service_account=env.get("AIAPP_SERVICE_ACCOUNT", "aiapp-operator"),
@@ -93,6 +99,20 @@ def _hours(env: Mapping[str, str], name: str, default: float) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not float(text):
         raise ValueError(f"{name} is {text!r}: write a number of hours above 0")
     return float(text)
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "false")
+    if text not in {"true", "false"}:
+        raise ValueError(f"{name} is {text!r}: write true or false")
+    return text == "true"
+
+
+def _types(env: Mapping[str, str], name: str) -> str:
+    text = env.get(name, "")
+    if not re.fullmatch(r"([A-Za-z_][\w.]*(,[A-Za-z_][\w.]*)*)?", text, re.ASCII):
+        raise ValueError(f"{name} is {text!r}: write names of types such as mymodels.Scaler, separated by commas")
+    return text
 
 
 def _authority(env: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from aiapp_models import contract
 from aiapp_operator.api.serving import EnvVar, Resources, Serving
 from aiapp_operator.children.quantity import canonical
+from aiapp_operator.settings import Settings
 from aiapp_operator.state import Manifest, ResolvedModel
 
 MODEL_VOLUME: Final = "model"
@@ -36,7 +37,7 @@ class Cargo:
     model: ResolvedModel | None
 
 
-def app_container(serving: Serving, cargo: Cargo) -> Manifest:
+def app_container(serving: Serving, cargo: Cargo, settings: Settings) -> Manifest:
     """Return the container that serves, from the user's image."""
     mounts: list[Manifest] = [TMP_MOUNT]
     if cargo.model:
@@ -45,7 +46,7 @@ def app_container(serving: Serving, cargo: Cargo) -> Manifest:
         "name": contract.APP_CONTAINER,
         "image": cargo.image,
         "imagePullPolicy": "IfNotPresent",
-        "env": [*named(_release_env(serving, cargo)), *(env_var(variable) for variable in serving.env)],
+        "env": [*named(_release_env(serving, cargo) | admin_env(settings)), *(env_var(variable) for variable in serving.env)],
         "ports": [{"name": "http", "containerPort": serving.port, "protocol": "TCP"}],
         "resources": resources(serving.resources),
         "volumeMounts": mounts,
@@ -67,6 +68,15 @@ def model_env(cargo: Cargo) -> dict[str, str]:
         contract.ENV_MODEL_DIR: contract.MODEL_DIR,
         contract.ENV_MODEL_VERSION: cargo.model.version,
         contract.ENV_MODEL_DIGEST: cargo.model.digest,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def admin_env(settings: Settings) -> dict[str, str]:
+    """Return what the app is told of the administrator's choices: nothing, unless one differs from the default."""
+    told = {
+        contract.ENV_ALLOW_PICKLE: "true" if settings.allow_pickle else "",
+        contract.ENV_TRUSTED_TYPES: settings.trusted_types,
     }
     return {name: value for name, value in told.items() if value}
 

@@ -23,7 +23,7 @@ def pod_template(app: AIApp, cargo: Cargo, settings: Settings) -> Manifest:
     """Return the template of the pods that serve `cargo` as `app` asks for."""
     source = app.spec.model_source if cargo.model else None
     spec: Manifest = {
-        "containers": [app_container(app.spec.serving, cargo)],
+        "containers": [app_container(app.spec.serving, cargo, settings)],
         "volumes": _volumes(app, cargo, settings),
         "serviceAccountName": app.spec.service_account_name or app.metadata.name,
         "automountServiceAccountToken": False,

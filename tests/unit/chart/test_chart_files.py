@@ -119,6 +119,7 @@ def test_every_value_is_explained_above_it() -> None:
         "serving",
         "crds",
         "sources",
+        "models",
         "azure",
         "trustBundle",
         "serviceAccount",

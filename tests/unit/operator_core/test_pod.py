@@ -95,6 +95,8 @@ def test_all_names_that_the_pod_gets_are_those_of_the_contract() -> None:
         trust_config_map="aiapp-trust",
         listed_endpoints="*.corp.example",
         cluster_networks="10.0.0.0/8",
+        allow_pickle=True,
+        trusted_types="mymodels.Scaler",
     )
     pods = [pod_spec(source, settings) for source in (MODEL_SOURCE, BY_IDENTITY)]
     containers = [container for pod in pods for container in pod["initContainers"] + pod["containers"]]
@@ -115,3 +117,14 @@ def test_a_service_account_of_ours_says_which_identity_the_spec_names() -> None:
     ours = service_account(named)
     assert ours["metadata"]["annotations"] == {"azure.workload.identity/client-id": IDENTITY.client_id}
     assert "annotations" not in service_account(BY_IDENTITY)["metadata"]
+
+
+def test_the_app_is_told_of_pickles_and_types_only_where_the_administrator_allows_some() -> None:
+    def told(settings: Settings) -> dict[str, str]:
+        variables = pod_spec(settings=settings)["containers"][0]["env"]
+        names = (contract.ENV_ALLOW_PICKLE, contract.ENV_TRUSTED_TYPES)
+        return {variable["name"]: variable["value"] for variable in variables if variable["name"] in names}
+
+    assert told(SETTINGS) == {}
+    allowed = replace(SETTINGS, allow_pickle=True, trusted_types="mymodels.Scaler")
+    assert told(allowed) == {contract.ENV_ALLOW_PICKLE: "true", contract.ENV_TRUSTED_TYPES: "mymodels.Scaler"}

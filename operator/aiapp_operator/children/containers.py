@@ -46,7 +46,10 @@ def app_container(serving: Serving, cargo: Cargo, settings: Settings) -> Manifes
         "name": contract.APP_CONTAINER,
         "image": cargo.image,
         "imagePullPolicy": "IfNotPresent",
-        "env": [*named(_release_env(serving, cargo) | admin_env(settings)), *(env_var(variable) for variable in serving.env)],
+        "env": [
+            *named(_release_env(serving, cargo) | admin_env(settings)),
+            *(env_var(variable) for variable in serving.env),
+        ],
         "ports": [{"name": "http", "containerPort": serving.port, "protocol": "TCP"}],
         "resources": resources(serving.resources),
         "volumeMounts": mounts,

@@ -16,13 +16,14 @@ import threading
 from functools import partial
 from typing import Any, Final
 
-from flask import Flask
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import MPServer
 
-from aiapp_serving.app import create_app
-from aiapp_serving.service import MAX_WAITING, ScoringService, end_process
+from aiapp_serving.admission import MAX_WAITING
+from aiapp_serving.front import Front
+from aiapp_serving.metrics import Metrics
+from aiapp_serving.service import ScoringService, end_process
 from aiapp_serving.settings import ServeSettings
 
 LOG = logging.getLogger("aiapp.serve")
@@ -103,7 +104,8 @@ def serve(settings: ServeSettings) -> None:
         draining=draining,
     )
     LOG.info("listening on http://%s:%d", settings.host, settings.port)
-    server.serve(target_loader=partial(_worker_app, settings, service, draining), wrap_loader=False)
+    metrics = Metrics(settings.workers)
+    server.serve(target_loader=partial(_worker_app, settings, service, draining, metrics), wrap_loader=False)
 
 
 def _check_address(host: str, port: int) -> None:
@@ -123,13 +125,13 @@ def _load_before_fork(service: ScoringService) -> None:
     gc.freeze()
 
 
-def _worker_app(settings: ServeSettings, service: ScoringService, draining: DrainFlag) -> Flask:
+def _worker_app(settings: ServeSettings, service: ScoringService, draining: DrainFlag, metrics: Metrics) -> Front:
     """Make the app in the worker, whose model begins to load unless it was loaded before."""
     os.setpgid(0, 0)  # Ctrl-C is for the parent, which ends the workers in order
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     if not service.ready:
         service.load_in_background(end_process)
-    return create_app(settings, service, draining.is_set)
+    return Front(settings, service, draining.is_set, metrics.worker())
 
 
 def _end_with_parent() -> None:

@@ -5,16 +5,15 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from aiapp_models.errors import Reason, SourceError
 from aiapp_serving.errors import ScriptError
 from aiapp_serving.loading import Loaded, load
 from aiapp_serving.memory import memory_limit, model_bytes, out_of_memory, too_large
 from aiapp_serving.reload import say
-from aiapp_serving.settings import MAX_BODY_BYTES, ServeSettings
+from aiapp_serving.settings import ServeSettings
 from aiapp_serving.termination import leave_last_word
 
 if TYPE_CHECKING:  # the server answers its first probe before what follows is imported
@@ -24,14 +23,6 @@ if TYPE_CHECKING:  # the server answers its first probe before what follows is i
     from aiapp_serving.engine import Engine
 
 LOG = logging.getLogger("aiapp.serve")
-MAX_WAITING: Final = 96
-"""Requests that may wait to be scored; one more is told to come again."""
-MAX_ADMITTED_BYTES: Final = 4 * MAX_BODY_BYTES
-"""Bodies of all requests that wait or are scored; as Python objects they take several times as much memory."""
-
-
-class Busy(Exception):  # noqa: N818
-    """More requests wait than is worth it."""
 
 
 class ScoringService:
@@ -46,41 +37,11 @@ class ScoringService:
         self.wsgi_app: WSGIApplication | None = None
         self.load_seconds: float | None = None
         self._settings = settings
-        self._scoring = threading.BoundedSemaphore(settings.threads)
-        self._most_admitted = settings.threads + MAX_WAITING
-        self._lock = threading.Lock()  # guards the two below
-        self._admitted = 0
-        self._admitted_bytes = 0
 
     @property
     def ready(self) -> bool:
         """Tell whether requests can be answered."""
         return self.load_seconds is not None
-
-    @contextmanager
-    def admitted(self, size: int) -> Iterator[None]:
-        """Hold a place in the line for a request whose body has `size` bytes; entered before the body is read.
-
-        Raises:
-            Busy: the line is too long, or too many bytes are in it.
-        """
-        with self._lock:
-            if self._admitted == self._most_admitted or self._admitted_bytes + size > MAX_ADMITTED_BYTES:
-                raise Busy
-            self._admitted += 1
-            self._admitted_bytes += size
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._admitted -= 1
-                self._admitted_bytes -= size
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait until it is this request's turn to be scored."""
-        with self._scoring:
-            yield
 
     def load(self) -> None:
         """Load the user's code or the model; afterwards the app is ready.

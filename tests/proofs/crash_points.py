@@ -1,143 +1,128 @@
-"""The operator killed at every one of its writes, in every workflow: the next one comes to the same end, then is quiet.
+"""The operator's process killed at every one of its writes, in every workflow, at a real API server.
 
-The whole operator runs on an API server in memory, in virtual time, through a connection that counts its writes and
-breaks at one of them, once before the API server has it and once after. What is checked against is the same workflow
-without a death.
+Each operator is `python -m aiapp_operator` with kopf and all, in front of it a proxy that counts its writes and kills
+it (SIGKILL), once before the API server has the write and once after, its answer lost. The next operator must come to
+the same end as the same workflow without a death, make no Job and no rollout twice, and then be quiet. etcd, API server
+and controllers are Kubernetes' own; the pods' statuses are written by the proof, as there is no node.
 """
 
+import asyncio
+import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from aiapp_operator.state import Manifest
+from cluster.control_plane import control_plane
 from proofs import running
-from proofs.crash_site import Kill, Site
-from proofs.crash_workflows import STEP_SECONDS, WORKFLOWS
-from proofs.release_truth import contents_of
-from unit.operator_shell import virtual_time
+from proofs.crash_outcome import Point, Run, differences, end_of, masked
+from proofs.crash_plant import Plant, plant
+from proofs.crash_site import Site
+from proofs.crash_workflows import WORKFLOWS, Workflow
+from proofs.release_truth import Fate
+from proofs.write_proxy import Kill
 
-AT_ONCE: Final = 2
-QUIET_SECONDS: Final = 900.0
-
-
-class Run(NamedTuple):
-    """How a workflow went: what it came to, how many writes that took, and what never came."""
-
-    end: Mapping[str, Any]
-    writes: int
-    deaths: int
-    wrong: str = ""
-
-
-class Point(NamedTuple):
-    """One death."""
-
-    workflow: str
-    kill: Kill
-
-    def __str__(self) -> str:
-        return f"{self.workflow}, {'after' if self.kill.after else 'before'} write {self.kill.write}"
+AT_ONCE: Final = 20 * (os.cpu_count() or 1)
+"""Sites: most of their time is waiting."""
+STEP_SECONDS: Final = 150.0
+"""How long a step may take, deaths and a minute until a window included."""
+QUIET_SECONDS: Final = 5.0
+LAST_WRITES_SECONDS: Final = 60.0
+"""Within which the quiet begins, once the last step is done."""
+TRIES: Final = 3
+"""How often a death is tried whose write does not come: two writes at one time are sometimes one."""
 
 
-def run(workflow: str, kill: Kill | None = None) -> Run:
+async def run(plant: Plant, workflow: Workflow, kill: Kill | None = None) -> Run:
     """Run a workflow to its end, with one death or none."""
-    return virtual_time.run(_run(workflow, kill))
-
-
-async def _run(name: str, kill: Kill | None) -> Run:
-    workflow = WORKFLOWS[name]
-    site = Site(workflow.spec, kill)
-    for tag in ("1.0.0", "1.1.0"):
-        site.push(tag, workflow.fates.get(tag, site.truth.of_part("")))
+    site = Site(plant, kill)
+    for tag in workflow.tags:
+        site.push(tag, workflow.fates.get(tag, Fate.GOOD))
     for version in ("v0", "v1"):
-        site.upload(version, workflow.fates.get(version, site.truth.of_part("")))
-    wrong = ""
+        site.upload(version, workflow.fates.get(version, Fate.GOOD))
+    if workflow.pair:
+        site.truth.bad_pairs.add((site.part(workflow.pair[0]), site.part(workflow.pair[1])))
+    try:
+        await site.carry_out()
+        await site.begin(workflow.spec(site))
+        wrong = await _go_through(site, workflow)
+        end = masked(end_of(site, site.rollouts, site.made), site.own_words)
+        return Run(end, site.writes, site.deaths, wrong)
+    finally:
+        await site.end()
+
+
+async def _go_through(site: Site, workflow: Workflow) -> str:
     for number, step in enumerate(workflow.steps):
         step.act(site)
+        await site.carry_out()
         if not await site.until(step.done, STEP_SECONDS):
-            wrong = f"step {number + 1} is not done: {site.status}"
-            break
-    await site.quiet_for(QUIET_SECONDS)  # what is still to be written, such as an Event
-    late = await site.quiet_for(QUIET_SECONDS)
-    await site.end()
-    wrong = wrong or (f"not quiet: {late} writes" if late else "")
-    return Run(_end(site), site.total_writes, site.deaths, wrong)
+            return f"step {number + 1} is not done: {site.status}"
+    return "" if await site.quiet_for(QUIET_SECONDS, LAST_WRITES_SECONDS) else "not quiet"
 
 
-def _end(site: Site) -> Mapping[str, Any]:
-    """Return what a workflow came to, without the times."""
-    conditions = {each["type"]: (each["status"], each["reason"]) for each in site.status.get("conditions", ())}
-    return {
-        "rollouts": site.api.rollouts,
-        "jobs": dict(site.api.made),
-        "records": sorted(_record(each) for each in site.api.all_of("ControllerRevision")),
-        "holds": sorted((each["stream"], each["digest"]) for each in site.status.get("holds", ())),
-        "active": {name: value for name, value in (site.status.get("active") or {}).items() if "Time" not in name},
-        "conditions": conditions,
-        "objects": sorted(path for path, each in site.api.objects.items() if each["kind"] not in ("Event", "Pod")),
-    }
+async def undisturbed(plant: Plant, names: Iterable[str]) -> Mapping[str, Run]:
+    """Return how workflows go without a death."""
+    chosen = list(names)
+    runs = await asyncio.gather(*(run(plant, WORKFLOWS[name]) for name in chosen))
+    return dict(zip(chosen, runs, strict=True))
 
 
-def _record(record: Manifest) -> tuple[Any, ...]:
-    notes = {name.removeprefix("aiapp.dev/"): value for name, value in record["metadata"]["annotations"].items()}
-    happened = sorted(name for name in notes if name not in ("applied-hash",))
-    return (record["revision"], contents_of(record["data"]["template"]), notes.get("gate"), tuple(happened))
+def points(without: Mapping[str, Run]) -> list[Point]:
+    """Return all deaths that workflows are tried with."""
+    writes = ((name, write) for name, run in without.items() for write in range(1, run.writes + 1))
+    return [Point(name, Kill(write, after)) for name, write in writes for after in (False, True)]
 
 
-@cache
-def undisturbed(workflow: str) -> Run:
-    """Return how a workflow goes without a death."""
-    return run(workflow)
+async def try_all(plant: Plant, without: Mapping[str, Run], chosen: Sequence[Point]) -> dict[Point, str]:
+    """Return in words what each death did for good, or nothing."""
+    progress, at_once = running.Progress(len(chosen)), asyncio.Semaphore(AT_ONCE)
 
-
-def points(workflow: str) -> list[Point]:
-    """Return all deaths that a workflow is tried with."""
-    writes = range(1, undisturbed(workflow).writes + 1)
-    return [Point(workflow, Kill(write, after)) for write in writes for after in (False, True)]
-
-
-def broken(point: Point) -> str:
-    """Return what a death did for good, in words; empty: nothing."""
-    without, went = undisturbed(point.workflow), run(point.workflow, point.kill)
-    if went.deaths != 1:
-        return f"{point}: {went.deaths} deaths"
-    if went.wrong:
-        return f"{point}: {went.wrong}"
-    again = {name: count for name, count in went.end["jobs"].items() if count > 1}
-    if again:
-        return f"{point}: made again: {again}"
-    different = [
-        f"{name}: {went.end[name]} and not {right}" for name, right in without.end.items() if went.end[name] != right
-    ]
-    return f"{point}: {'; '.join(different)}" if different else ""
-
-
-def every_point() -> list[Point]:
-    """Return all deaths of all workflows."""
-    return [point for workflow in WORKFLOWS for point in points(workflow)]
-
-
-def prove(count: int, _seed: int, at_once: int = AT_ONCE) -> running.Outcome:
-    """Try `count` of all deaths, spread evenly."""
-    every = every_point()
-    chosen = [every[number * len(every) // count] for number in range(min(count, len(every)))]
-    progress, failures = running.Progress(len(chosen)), list[str]()
-    with ProcessPoolExecutor(at_once) as pool:
-        for words in pool.map(broken, chosen, chunksize=4):
-            failures += [words] if words else []
+    async def one(point: Point) -> str:
+        async with at_once:
+            for _ in range(TRIES):
+                went = await run(plant, WORKFLOWS[point.workflow], point.kill)
+                if went.deaths:
+                    break
             progress.step()
-    failures += [f"{name} without a death: {undisturbed(name).wrong}" for name in WORKFLOWS if undisturbed(name).wrong]
-    figures = {
-        "points": len(chosen),
-        "converged": len(chosen) - len(failures),
-        "by_workflow": dict(Counter(point.workflow for point in chosen)),
-        "api_server": "in memory",
+            return differences(point, without[point.workflow], went)
+
+    words = await asyncio.gather(*map(one, chosen))
+    return dict(zip(chosen, words, strict=True))
+
+
+async def prove() -> int:
+    """Learn all deaths there are, then try as many as the command says."""
+    loop = asyncio.get_running_loop()
+    with control_plane() as plane:
+        async with plant(plane) as shared:
+            without = await undisturbed(shared, WORKFLOWS)
+            every = points(without)
+
+            def some(count: int, _seed: int) -> running.Outcome:
+                return asyncio.run_coroutine_threadsafe(_some(shared, without, every, count), loop).result()
+
+            return await asyncio.to_thread(lambda: running.main("crash_points", some, len(every)))
+
+
+async def _some(plant: Plant, without: Mapping[str, Run], every: Sequence[Point], count: int) -> running.Outcome:
+    """Try `count` of all deaths, spread evenly."""
+    chosen = [every[number * len(every) // count] for number in range(min(count, len(every)))]
+    outcome = await try_all(plant, without, chosen)
+    failures = [words for words in outcome.values() if words]
+    failures += [f"{name} without a death: {run.wrong}" for name, run in without.items() if run.wrong]
+    return running.Outcome(len(chosen), _figures(outcome), tuple(failures))
+
+
+def _figures(outcome: Mapping[Point, str]) -> dict[str, object]:
+    return {
+        "points": len(outcome),
+        "converged": sum(not words for words in outcome.values()),
+        "by_workflow": dict(Counter(point.workflow for point in outcome)),
+        "operator": "its own process, kopf and all",
+        "api_server": "kube-apiserver, etcd and kube-controller-manager; pods' statuses by the proof",
     }
-    return running.Outcome(len(chosen), figures, tuple(failures))
 
 
 if __name__ == "__main__":
-    sys.exit(running.main("crash_points", prove, len(every_point())))
+    sys.exit(asyncio.run(prove()))

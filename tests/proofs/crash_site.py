@@ -1,292 +1,220 @@
-"""A cluster in memory and one operator on it that can be killed at any of its writes; time is virtual.
-
-The operator is all of it but kopf and the network: watches, queue, observer, plan, actor and feeds.
-"""
+"""One AIApp at a real API server, with an operator process of its own that can be killed at any of its writes."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from http import HTTPStatus
+from typing import Any, Final
 
 from aiapp_models.contract import ANNOTATION_REVISION
-from aiapp_operator.act import Actor
-from aiapp_operator.kube import Kube
-from aiapp_operator.observe import Observer
-from aiapp_operator.patience import Patience
-from aiapp_operator.reconciler import Reconciler
+from aiapp_operator.kube import RESOURCES
 from aiapp_operator.release.notes import format_time
-from aiapp_operator.sources.fixed import Sources
-from aiapp_operator.state import Key, Manifest
-from aiapp_operator.view import View
-from aiapp_operator.workqueue import WorkQueue
-from proofs.release_nodes import Nodes
+from aiapp_operator.state import Manifest
+from proofs import release_pods
+from proofs.crash_plant import FOLDER, MODELS, Plant, model_digest
+from proofs.live_cluster import is_gate
+from proofs.release_pods import Pace, Stage
 from proofs.release_truth import Contents, Fate, Truth, contents_of, digest
-from stand_ins.app_cluster import SETTINGS
-from unit.operator_shell import virtual_time
-from unit.operator_shell.followed import Followed
-from unit.operator_shell.memory_api import MemoryApi
+from proofs.standing_sources import digest_of
+from proofs.write_proxy import Answered, Kill, WriteProxy
 
-BEGIN: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
-KEY: Final = Key("vision", "digits")
-REPOSITORY: Final = "contoso.azurecr.io/digits"
-UNWATCHED: Final = frozenset({"ControllerRevision", "Event", "Secret"})
-LATENCY: Final = 0.02
-RESTART_SECONDS: Final = 3.0
-LONGEST_STEP: Final = 5.0
-
-
-class Kill(NamedTuple):
-    """The operator dies at its `write`th write, from 1: before the API server has it, or `after`."""
-
-    write: int
-    after: bool
-
-
-class SharedApi(MemoryApi):
-    """Keeps what outlives an operator. made: how often a Job was, by name. rollouts: what the Deployment ran."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.see: Callable[[str, Manifest], None] = lambda _event, _manifest: None
-        self.made: Counter[str] = Counter()
-        self.rollouts: list[tuple[int, Contents]] = []
-        self.now: Callable[[], datetime] = lambda: BEGIN
-
-    def remove(self, kind: str, name: str = "digits") -> Manifest:
-        """Delete an object as somebody else would."""
-        gone = super().remove(kind, name)
-        self.see("DELETED", deepcopy(gone))
-        return gone
-
-    def _act(self, method: str, path: str, body: Manifest) -> Manifest:
-        answer = super()._act(method, path, body)
-        if method == "DELETE":
-            self.see("DELETED", deepcopy(answer))
-        if method == "POST" and answer.get("kind") == "Job":
-            self.made[answer["metadata"]["name"]] += 1
-        return answer
-
-    def _apply(self, path: str, live: Manifest | None, body: Manifest) -> Manifest:
-        if live:  # what one manager no longer applies goes, as nobody else applied it
-            kept = {**live["metadata"], "annotations": {}, "labels": {}}
-            live = {**live, "metadata": kept | ({"annotations": {}} if "annotations" in body["metadata"] else {})}
-        before = self.objects.get(path)
-        answer = super()._apply(path, live, body)
-        if answer == before:
-            return answer
-        if body["kind"] == "Deployment" and (before is None or _template(before) != _template(answer)):
-            self.rollouts.append((_revision(answer), contents_of(_template(answer))))
-        return answer
-
-    def _store(self, path: str, manifest: Manifest) -> Manifest:
-        old = self.objects.get(path)
-        if old is not None and _unversioned(old) == _unversioned(manifest):
-            return old
-        manifest["metadata"].setdefault("creationTimestamp", format_time(self.now()))
-        stored = super()._store(path, manifest)
-        if stored["kind"] not in UNWATCHED:
-            self.see("MODIFIED", deepcopy(stored))
-        return stored
-
-
-class Connection(Kube):
-    """One operator's connection: counts its writes, and goes dead where it is to be killed."""
-
-    def __init__(self, api: SharedApi, kill: Kill | None) -> None:
-        self._shared = api
-        self._kill = kill
-        self.writes = 0
-        self.dead = asyncio.Event()
-
-    async def close(self) -> None:
-        return
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, str] | None = None,
-        body: Manifest | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Manifest:
-        await self._alive()
-        await asyncio.sleep(LATENCY)
-        is_write = method != "GET" and not path.endswith("/token")
-        self.writes += is_write
-        here = is_write and self._kill is not None and self._kill.write == self.writes
-        if here and self._kill and not self._kill.after:
-            self.dead.set()
-        await self._alive()
-        try:
-            return await self._shared._call(method, path, query, body, headers)
-        finally:
-            if here:  # be the answer a refusal or not
-                self.dead.set()
-            await self._alive()
-
-    async def _alive(self) -> None:
-        if self.dead.is_set():
-            await asyncio.get_running_loop().create_future()  # a process that is dead hears of no answer
-
-
-class OperatorProcess:
-    """One life of an operator, from its first lists to its end."""
-
-    def __init__(self, site: "Site", kill: Kill | None) -> None:
-        self.connection = Connection(site.api, kill)
-        self._view, patience = View(), Patience()
-        followed = Followed(site.api, self._wake)
-        followed.registry.tags_of, followed.folder.versions = site.tags, site.versions
-        observer = Observer(
-            self._view, self.connection, Sources(followed.images, followed.stores), followed.streams, patience
-        )
-        actor = Actor(self._view, self.connection, patience)
-        reconciler = Reconciler(self._view, observer, actor, patience, SETTINGS, site.now)
-        self._feeds = followed.feeds
-        self._queue: WorkQueue[Key] = WorkQueue(reconciler.reconcile, jitter=lambda: 1.0, concurrency=1)
-        self._queue.start()
-        for manifest in list(site.api.objects.values()):
-            if manifest["kind"] not in UNWATCHED:
-                self.see("ADDED", deepcopy(manifest))
-
-    def see(self, event: str, manifest: Manifest) -> None:
-        """Take in what a watch shows."""
-        changed = self._view.gone(manifest) if event == "DELETED" else self._view.record(manifest)
-        for key in changed:
-            self._queue.add(key)
-
-    def _wake(self, key: Key) -> None:
-        self._queue.add(key)
-
-    async def end(self) -> None:
-        """End, whatever is under way."""
-        self.connection.dead.set()
-        await self._queue.stop()
-        await self._feeds.stop()
+NAME: Final = "digits"
+PACE: Final = Pace(app=0, over=1, deaths=(8, 12))
+GATE_AND_DEATH: Final = timedelta(seconds=20)
+"""A gate is over sooner, even when the operator dies meanwhile."""
+SAS: Final = "sv=2024-11-04&sp=rl&se=2099-01-01T00:00:00Z&sig=c2ln"
+LONGEST_WAIT: Final = 1.0
 
 
 class Site:
-    """The cluster, the sources and the operator of one run; made inside the event loop."""
+    """`rollouts` is what the Deployment ran, `made` how often each Job was created."""
 
-    def __init__(self, spec: Manifest, kill: Kill | None) -> None:
-        self.truth, self.api = Truth(), SharedApi()
-        self.api.see, self.api.now = self._see, self.now
-        self.nodes = Nodes(self.api, self.truth)
-        self.tags: dict[str, dict[str, str]] = {REPOSITORY: {}}
-        self.versions: dict[str, int | None] = {}
+    bake, short_bake = "20s", "2s"
+
+    def __init__(self, plant: Plant, kill: Kill | None) -> None:
+        self._plant = plant
+        self._cluster = plant.cluster
+        self._kill = kill
+        self._proxy: WriteProxy | None = None
+        self._pid = 0
+        self._to_do: list[Callable[[], Any]] = []
+        self._before = 0
+        self._tags: list[str] = []
+        self.namespace = plant.namespace()
+        self.path = f"apps/{self.namespace}"
+        self.repository = f"{plant.registry}/{self.path}"
+        self.model_source: Manifest = {
+            "azureBlob": {
+                "account": "contosomodels",
+                "container": "models",
+                "path": FOLDER,
+                "endpoint": f"http://{plant.store}",
+            },
+            "credentials": {"secretRef": {"name": "contosomodels"}},
+        }
+        self.truth = Truth()
+        self.rollouts: list[tuple[int, Contents]] = []
+        self.made: Counter[str] = Counter()
         self.deaths = 0
-        self.writes = 0
-        metadata = {"namespace": KEY.namespace, "name": KEY.name, "uid": "app-1", "generation": 1}
-        app = {"apiVersion": "aiapp.dev/v1alpha1", "kind": "AIApp", "metadata": metadata, "spec": spec}
-        self.api.put({"apiVersion": "v1", "kind": "Secret", "metadata": {**metadata, "name": "contosomodels"}})
-        self.api.put(app)
-        self._process: OperatorProcess | None = OperatorProcess(self, kill)
 
-    def now(self) -> datetime:
-        """Return the time."""
-        return BEGIN + timedelta(seconds=virtual_time.now())
+    async def begin(self, spec: Manifest) -> None:
+        """Make the namespace and the AIApp, then start the operator."""
+        self._cluster.fares[self.namespace] = self._fares
+        metadata = {"namespace": self.namespace}
+        await self._cluster.send("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        secret = {"metadata": {**metadata, "name": "contosomodels"}, "stringData": {"sasToken": SAS}}
+        await self._cluster.send("POST", RESOURCES["Secret"].path(self.namespace), secret)
+        app = {"apiVersion": "aiapp.dev/v1alpha1", "kind": "AIApp", "metadata": {**metadata, "name": NAME}}
+        await self._cluster.send("POST", RESOURCES["AIApp"].path(self.namespace), {**app, "spec": spec})
+        await self._start_operator(self._kill)
+
+    async def end(self) -> None:
+        """End the operator, and forget what is there."""
+        self._end_operator()
+        if self._proxy:
+            await self._proxy.close()
+        self._cluster.forget(self.namespace)
 
     # --- what people do ------------------------------------------------------------------------------------
     def push(self, tag: str, fate: Fate = Fate.GOOD) -> None:
         """Push an image."""
-        self.tags[REPOSITORY][tag] = digest(f"image {tag}")
-        self.truth.fates[self.tags[REPOSITORY][tag]] = fate
+        self._tags.append(tag)
+        self.truth.fates[self.part(tag)] = fate
+        self._to_do.append(lambda: self._plant.tell_sources(f"push {self.path} {tag}"))
 
-    def upload(self, version: str, fate: Fate = Fate.GOOD) -> None:
-        """Upload a model."""
-        self.versions[version] = len(self.versions)
-        self.truth.fates[digest(version)] = fate
+    def upload(self, version: str, fate: Fate) -> None:
+        """Say how a model fares; all versions are there."""
+        self.truth.fates[self.part(version)] = fate
+
+    def repair(self, tag: str) -> None:
+        """Let an image be good from now on."""
+        self.truth.fates[self.part(tag)] = Fate.GOOD
+
+    def part(self, of: str) -> str:
+        """Return the digest of a tag or of a model version."""
+        return model_digest(of) if of in MODELS else digest_of(self.path, of)
 
     def edit(self, **spec: Any) -> None:
         """Change fields of the spec."""
-        app = self.api.of("AIApp")
-        metadata = {**app["metadata"], "generation": app["metadata"]["generation"] + 1}
-        self.api.put({**app, "metadata": metadata, "spec": {**app["spec"], **spec}})
+        self._change({"spec": spec})
 
     def ask(self, action: str, argument: str) -> None:
         """Set the annotation of an action."""
-        app = self.api.of("AIApp")
-        value = {f"aiapp.dev/{action}": f"{argument}@{format_time(self.now())}"}
-        annotations = {**app["metadata"].get("annotations", {}), **value}
-        self.api.put({**app, "metadata": {**app["metadata"], "annotations": annotations}})
+        value = {f"aiapp.dev/{action}": f"{argument}@{format_time(datetime.now(UTC))}"}
+        self._change({"metadata": {"annotations": value}})
+
+    async def carry_out(self) -> None:
+        """Do what was said to be done."""
+        while self._to_do:
+            await self._to_do.pop(0)()
+
+    def soon(self) -> datetime:
+        """Return a full minute that is far enough for a gate to be over before it."""
+        after = datetime.now(UTC) + GATE_AND_DEATH + timedelta(minutes=1)
+        return after.replace(second=0, microsecond=0)
+
+    def _change(self, change: Manifest) -> None:
+        self._to_do.append(lambda: self._cluster.merge("AIApp", self.namespace, NAME, change))
 
     # --- what is looked at ---------------------------------------------------------------------------------
     @property
     def status(self) -> Manifest:
         """Return the AIApp's status."""
-        status: Manifest = self.api.of("AIApp").get("status") or {}
+        status: Manifest = self._one("AIApp").get("status") or {}
         return status
+
+    @property
+    def deployment(self) -> Manifest:
+        """Return the Deployment; empty where there is none."""
+        return self._one("Deployment")
 
     def condition(self, kind: str) -> tuple[str, str]:
         """Return status and reason of a condition; empty where there is none."""
         found = [each for each in self.status.get("conditions", ()) if each["type"] == kind]
         return (found[0]["status"], found[0]["reason"]) if found else ("", "")
 
+    def all_of(self, kind: str) -> list[Manifest]:
+        """Return the objects of a kind."""
+        return [each for (of, _), each in self._cluster.objects[self.namespace].items() if of == kind]
+
+    @property
+    def own_words(self) -> dict[str, str]:
+        """Return what is this site's alone, and what to say for it."""
+        return {self.part(tag): digest(tag) for tag in self._tags} | {self.namespace: "site"}
+
+    @property
+    def writes(self) -> int:
+        """Return how many writes there were, of all operators."""
+        return self._before + (self._proxy.writes if self._proxy else 0)
+
+    def _one(self, kind: str) -> Manifest:
+        return self._cluster.objects[self.namespace].get((kind, NAME), {})
+
     # --- time ----------------------------------------------------------------------------------------------
     async def until(self, holds: "Callable[[Site], bool]", seconds: float) -> bool:
         """Let time pass until something holds; False: it did not within the time."""
-        end = self.now() + timedelta(seconds=seconds)
-        while not holds(self):
-            if self.now() >= end:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not holds(self):
+                    await self._step()
+                return True
+        return False
+
+    async def quiet_for(self, seconds: float, within: float) -> bool:
+        """Tell whether there comes a time without a write."""
+        loop = asyncio.get_running_loop()
+        began = since = loop.time()
+        writes = self.writes
+        while loop.time() - since < seconds:
+            if loop.time() - began > within:
                 return False
             await self._step()
+            if self.writes != writes:
+                writes, since = self.writes, loop.time()
         return True
 
-    async def quiet_for(self, seconds: float) -> int:
-        """Let time pass, and return how many writes there were."""
-        before = self.total_writes
-        await self.until(lambda _: False, seconds)
-        return self.total_writes - before
-
-    async def end(self) -> None:
-        """End the operator."""
-        if self._process:
-            await self._process.end()
-
-    @property
-    def total_writes(self) -> int:
-        """Return how many writes there were, of all operators."""
-        return self.writes + self._written
-
-    @property
-    def _written(self) -> int:
-        return self._process.connection.writes if self._process else 0
-
     async def _step(self) -> None:
-        self.nodes.settle(self.now())
-        coming, process = self.nodes.next_change(self.now()), self._process
-        wait = min(LONGEST_STEP, (coming - self.now()).total_seconds() if coming else LONGEST_STEP)
-        if process is None:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(wait, LATENCY)):
-                await process.connection.dead.wait()
-        if process.connection.dead.is_set():
-            self.writes, self.deaths = self.writes + self._written, self.deaths + 1
-            self._process = None
-            await process.end()
-            await asyncio.sleep(RESTART_SECONDS)
-            self._process = OperatorProcess(self, None)
+        assert self._proxy
+        turned, dead = self._cluster.turned[self.namespace], self._proxy.dead
+        waits = [asyncio.ensure_future(each.wait()) for each in (turned, dead)]
+        try:
+            await asyncio.wait(waits, timeout=LONGEST_WAIT, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        turned.clear()
+        if dead.is_set():
+            self.deaths += 1
+            self._before += self._proxy.writes
+            await self._proxy.close()
+            await self._start_operator(None)
 
-    def _see(self, event: str, manifest: Manifest) -> None:
-        """Show the operator what changed, as late as a watch is."""
-        process = self._process if hasattr(self, "_process") else None
-        if process:
-            asyncio.get_running_loop().call_later(LATENCY, process.see, event, manifest)
+    # --- the operator --------------------------------------------------------------------------------------
+    async def _start_operator(self, kill: Kill | None) -> None:
+        self._proxy = WriteProxy(self._cluster.session, self.namespace, kill, self._end_operator, self._answered)
+        port = await self._proxy.open()
+        self._pid = await self._plant.fork(port, self._plant.folder / f"{self.namespace}.log")
+
+    def _end_operator(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+    def _answered(self, write: Answered) -> None:
+        if write.status == HTTPStatus.CREATED and write.body.get("kind") == "Job":
+            self.made[write.body["metadata"]["name"]] += 1
+        if write.status < HTTPStatus.MULTIPLE_CHOICES and write.body.get("kind") == "Deployment":
+            ran = (int(write.body["metadata"]["annotations"][ANNOTATION_REVISION]), _contents(write.body))
+            if not self.rollouts or self.rollouts[-1] != ran:
+                self.rollouts.append(ran)
+
+    def _fares(self, pod: Manifest) -> tuple[Stage, ...]:
+        fate = self.truth.of_template(pod)
+        return release_pods.gate(fate, pace=PACE) if is_gate(pod) else release_pods.serving(fate, PACE)
 
 
-def _template(deployment: Manifest) -> Manifest:
-    template: Manifest = deployment["spec"]["template"]
-    return template
-
-
-def _revision(deployment: Manifest) -> int:
-    return int(deployment["metadata"]["annotations"][ANNOTATION_REVISION])
-
-
-def _unversioned(manifest: Manifest) -> Manifest:
-    rest = {name: value for name, value in manifest["metadata"].items() if name != "resourceVersion"}
-    return {**manifest, "metadata": rest}
+def _contents(deployment: Manifest) -> Contents:
+    return contents_of(deployment["spec"]["template"])

@@ -10,10 +10,19 @@ from aiapp_operator.release.notes import format_time
 from aiapp_operator.state import Manifest
 from proofs.release_truth import Fate
 
-START_SECONDS: Final = 6
-"""From a pod's start until its app is ready, or its gate is over."""
-BAKE_DEATHS: Final = (20, 50, 90, 150)
-"""When an app that dies in its bake ends, in seconds after its pod's start."""
+
+class Pace(NamedTuple):
+    """When what happens to a pod happens, in seconds after its start.
+
+    over: its app is ready, or its gate is over. deaths: an app that dies in its bake ends.
+    """
+
+    app: int = 3
+    over: int = 6
+    deaths: tuple[int, ...] = (20, 50, 90, 150)
+
+
+USUAL: Final = Pace()
 
 
 class Stage(NamedTuple):
@@ -35,29 +44,32 @@ def unschedulable(_pod: Manifest, now: datetime) -> Manifest:
     return {"phase": "Pending", "conditions": [condition]}
 
 
-def serving(fate: Fate) -> tuple[Stage, ...]:
+def serving(fate: Fate, pace: Pace = USUAL) -> tuple[Stage, ...]:
     """Return the stages of a pod that is to serve."""
-    begin = (Stage(0, _fetching), Stage(3, lambda pod, at: _starting(pod, _later(at, 3))))
+    begin = (Stage(0, _fetching), Stage(pace.app, lambda pod, at: _starting(pod, _later(at, pace.app))))
+    if fate is Fate.NEVER_READY:
+        return begin
     if fate in (Fate.CRASHES, Fate.DIES_IN_ROLLOUT):
         return (*begin, *(_crash(count, 4 + 15 * count) for count in range(4)))
-    ready = Stage(START_SECONDS, lambda pod, at: _ready(pod, _later(at, 3), _later(at, START_SECONDS), 0))
+    ready = Stage(pace.over, lambda pod, at: _ready(pod, _later(at, pace.app), _later(at, pace.over), 0))
     if fate is Fate.DIES_IN_BAKE:
-        deaths = [stage for count, second in enumerate(BAKE_DEATHS) for stage in _death(count, second)]
+        deaths = [stage for count, second in enumerate(pace.deaths) for stage in _death(count, second)]
         return (*begin, ready, *deaths)
     return (*begin, ready)
 
 
-def gate(fate: Fate, *, inconclusive: bool) -> tuple[Stage, ...]:
+def gate(fate: Fate, *, inconclusive: bool = False, pace: Pace = USUAL) -> tuple[Stage, ...]:
     """Return the stages of a gate's pod."""
-    begin = (Stage(0, _fetching), Stage(3, lambda pod, at: _gating(pod, _later(at, 3))))
+    begin = (Stage(0, _fetching), Stage(pace.app, lambda pod, at: _gating(pod, _later(at, pace.app))))
     if inconclusive:
         report = {"result": "Inconclusive", "reason": "CasesMissing", "message": "ConfigMap cases is not there"}
-        return (*begin, _verdict(3, report))
+        return (*begin, _verdict(3, report, pace))
     if fate is Fate.CRASHES:
-        return (*begin, Stage(START_SECONDS, _gate_crashed))
+        return (*begin, Stage(pace.over, lambda pod, at: _gate_crashed(pod, at, pace)))
     if fate is Fate.FAILS_CASES:
-        return (*begin, _verdict(1, {"result": "Failed", "reason": "CaseFailed", "message": "1 of 3 cases failed"}))
-    return (*begin, _verdict(0, {"result": "Passed", "reason": "", "message": "3 of 3 cases passed"}))
+        report = {"result": "Failed", "reason": "CaseFailed", "message": "1 of 3 cases failed"}
+        return (*begin, _verdict(1, report, pace))
+    return (*begin, _verdict(0, {"result": "Passed", "reason": "", "message": "3 of 3 cases passed"}, pace))
 
 
 def _crash(count: int, second: int) -> Stage:
@@ -82,20 +94,20 @@ def _death(count: int, second: int) -> tuple[Stage, Stage]:
     return Stage(second, dead), Stage(second + 5, again)
 
 
-def _verdict(code: int, report: Manifest) -> Stage:
+def _verdict(code: int, report: Manifest, pace: Pace) -> Stage:
     def status(pod: Manifest, at: datetime) -> Manifest:
         whole = {**report, "cases": [], "seconds": 0.4}
-        ended = {"exitCode": code, "reason": "Error" if code else "Completed", "finishedAt": _time(at, START_SECONDS)}
-        ended |= {"startedAt": _time(at, 3), "message": json.dumps(whole)}
-        return _gate_status(pod, at, _app_in_gate(pod, at, {"terminated": {"exitCode": 0}}), ended, code)
+        ended = {"exitCode": code, "reason": "Error" if code else "Completed", "finishedAt": _time(at, pace.over)}
+        ended |= {"startedAt": _time(at, pace.app), "message": json.dumps(whole)}
+        return _gate_status(pod, at, _app_in_gate(at, {"terminated": {"exitCode": 0}}, pace), ended, code)
 
-    return Stage(START_SECONDS, status)
+    return Stage(pace.over, status)
 
 
-def _gate_crashed(pod: Manifest, at: datetime) -> Manifest:
-    died = {"exitCode": 1, "reason": "Error", "finishedAt": _time(at, START_SECONDS), "message": "ValueError: no"}
-    app = _app_in_gate(pod, at, {"terminated": died}) | {"restartCount": 1, "lastState": {"terminated": died}}
-    running = {"startedAt": _time(at, 3)}
+def _gate_crashed(pod: Manifest, at: datetime, pace: Pace) -> Manifest:
+    died = {"exitCode": 1, "reason": "Error", "finishedAt": _time(at, pace.over), "message": "ValueError: no"}
+    app = _app_in_gate(at, {"terminated": died}, pace) | {"restartCount": 1, "lastState": {"terminated": died}}
+    running = {"startedAt": _time(at, pace.app)}
     return _status(pod, at, "Running", init=[_fetched(at), app], containers=[_named("gate", {"running": running})])
 
 
@@ -111,8 +123,8 @@ def _gating(pod: Manifest, since: datetime) -> Manifest:
     return _status(pod, since, "Running", init=[_fetched(since), app], containers=[_named("gate", running)])
 
 
-def _app_in_gate(_pod: Manifest, at: datetime, state: Manifest) -> Manifest:
-    whole = {kind: {"startedAt": _time(at, 3), **how} for kind, how in state.items()}
+def _app_in_gate(at: datetime, state: Manifest, pace: Pace) -> Manifest:
+    whole = {kind: {"startedAt": _time(at, pace.app), **how} for kind, how in state.items()}
     return _named(contract.APP_CONTAINER, whole) | {"started": True}
 
 

@@ -18,6 +18,7 @@ class Fate(IntEnum):
     DIES_IN_ROLLOUT = 2  # it passes its gate and never becomes ready
     FAILS_CASES = 3  # a golden case of its gate fails
     CRASHES = 4  # its app ends at once, wherever it runs
+    NEVER_READY = 5  # it passes its gate and starts without end
 
 
 class Contents(NamedTuple):

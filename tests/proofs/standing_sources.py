@@ -86,8 +86,12 @@ class Registry:
         self.asked[f"registry: {'tag lists' if listing else 'manifests'}"] += 1
         if listing:
             return web.json_response({"name": repository, "tags": self.tags.get(repository, [])})
-        digest = f"sha256:{hashlib.sha256(f'{repository}:{what}'.encode()).hexdigest()}"
-        return web.Response(headers={"Docker-Content-Digest": digest})
+        return web.Response(headers={"Docker-Content-Digest": digest_of(repository, what)})
+
+
+def digest_of(repository: str, tag: str) -> str:
+    """Return the digest that the registry has for a tag."""
+    return f"sha256:{hashlib.sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
 
 
 async def serve(folders: int, versions: int) -> None:
@@ -108,7 +112,7 @@ async def serve(folders: int, versions: int) -> None:
             case ["upload", folder, name]:
                 store.upload(folder, name, datetime.now(UTC))
             case ["push", repository, tag]:
-                registry.tags[repository].append(tag)
+                registry.tags.setdefault(repository, []).append(tag)
         print(json.dumps(asked), flush=True)
 
 

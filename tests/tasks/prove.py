@@ -11,7 +11,8 @@ PROOFS = {
     "fetch_kills": "fetch killed at 200 points: never half a model, and the next fetch on the volume makes it whole",
     "following_scale": "1,000 AIApps that follow one account and one registry: requests a minute to each",
     "simulated_life": "200 apps of ten simulated days: at quiet points the newest good release serves, or it says why",
-    "crash_points": "the operator killed at every write of every workflow: the next one comes to the same end",
+    "crash_points": "the operator killed at every write of every workflow, at a real API server: the same end comes",
+    "crash_points_in_memory": "the same on an API server in memory and in virtual time: minutes, without kopf",
     "disk_full": "the disk full at every byte of a model: named, nothing left behind, a model that is there used",
     "clock_changes": "every clock change of 2025 to 2035 in every time zone: nightly at 02:30 fires once",
 }

@@ -1,10 +1,10 @@
-"""A sample of the operator's deaths; all of them: `make prove NAME=crash_points`."""
+"""A sample of the operator's deaths; all of them: `make prove NAME=crash_points_in_memory`."""
 
 import pytest
 
-from proofs.crash_points import broken, points, run, undisturbed
-from proofs.crash_site import Kill
+from proofs.crash_points_in_memory import broken, points, run, undisturbed
 from proofs.crash_workflows import WORKFLOWS
+from proofs.write_proxy import Kill
 
 SAMPLE = 4
 """Deaths of each workflow."""

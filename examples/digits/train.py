@@ -54,16 +54,26 @@ def write_models(folder: Path) -> list[str]:
         return _write_versions(folder)
 
 
-def _write_versions(folder: Path) -> list[str]:
+def trained(units: int, inputs: Floats, digits: NDArray[np.int64]) -> MLPClassifier:
+    """Return a network of one hidden layer; inputs: pictures as rows of 64 numbers from 0 to 1."""
+    return MLPClassifier((units,), max_iter=400, random_state=SEED).fit(inputs, digits)
+
+
+def training_pictures() -> tuple[Floats, NDArray[np.int64]]:
+    """Return the pictures to learn from, shape (1297, 8, 8) of 0..16, and their digits."""
     pictures, digits = _shuffled()
-    inputs = pictures.reshape(len(pictures), -1) / 16
-    train, truth = inputs[:-HELD_OUT], digits[:-HELD_OUT]
+    return pictures[:-HELD_OUT], digits[:-HELD_OUT]
+
+
+def _write_versions(folder: Path) -> list[str]:
+    pictures, truth = training_pictures()
+    train = pictures.reshape(len(pictures), -1) / 16
     started = time.perf_counter()
     few = LogisticRegression(C=0.1, max_iter=2000).fit(train[:FEW], truth[:FEW])
     told = [_write(folder / "1", [(few.coef_.T, few.intercept_)], f"logistic regression, {FEW} pictures", started)]
     for version, units in (("2", 64), ("3", 96)):
         started = time.perf_counter()
-        network = MLPClassifier((units,), max_iter=400, random_state=SEED).fit(train, truth)
+        network = trained(units, train, truth)
         layers = list(zip(network.coefs_, network.intercepts_, strict=True))
         told.append(_write(folder / version, layers, f"network of {units} units, {len(train)} pictures", started))
     _damage(folder / "3" / "model.npz")

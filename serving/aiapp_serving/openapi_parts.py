@@ -35,6 +35,7 @@ _DATATYPE: Final = {"enum": list(DATATYPES)}
 ERRORS: Final = {
     400: "The body is not what was announced, such as no JSON; `detail` gives the place.",
     404: "There is no such model or version.",
+    406: "Accept names nothing that is answered.",
     413: "The body is larger than the app takes.",
     415: "The Content-Type is not one that the operation takes.",
     422: "The input does not fit the model; `detail` names the place, what was expected and what came.",

@@ -138,7 +138,7 @@ def test_every_answer_names_its_release_and_request() -> None:
 
 def test_errors_are_problems() -> None:
     answers = DOCUMENTS["tensor"]["paths"]["/score"]["post"]["responses"]
-    assert set(answers) == {"200", "400", "404", "413", "415", "422", "500", "503"}
+    assert set(answers) == {"200", "400", "404", "406", "413", "415", "422", "500", "503"}
     for status, answer in answers.items():
         assert set(answer["content"]) == {"application/json" if status == "200" else "application/problem+json"}
     assert "Retry-After" in answers["503"]["headers"]

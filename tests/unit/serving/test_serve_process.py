@@ -4,8 +4,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -248,10 +246,3 @@ def test_the_environment_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.
     assert program.parse([], {}).score == Path("score.py")
     program.parse(["--model", str(tmp_path)], {})
     assert os.environ["AIAPP_MODEL_DIR"] == str(tmp_path.resolve())
-
-
-def test_the_base_needs_no_numpy() -> None:
-    code = "import sys, aiapp_serving.__main__, aiapp_serving.fetch; print('numpy' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"

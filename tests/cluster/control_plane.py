@@ -45,7 +45,7 @@ def control_plane(report: Report = say) -> Iterator[ControlPlane]:
         TimeoutError: it did not become ready.
     """
     binaries = ensure_binaries(report, PROGRAMS)
-    with tempfile.TemporaryDirectory(prefix="aiapp-control-plane-") as folder, ExitStack() as running:
+    with tempfile.TemporaryDirectory(prefix="aiapp-proof-control-plane-") as folder, ExitStack() as running:
         directory = Path(folder)
         etcd, peer, secure = _free_ports(3)
         plane = _certified(directory, f"https://127.0.0.1:{secure}")

@@ -93,7 +93,7 @@ def model_digest(version: str) -> str:
 @asynccontextmanager
 async def plant(plane: ControlPlane) -> AsyncIterator[Plant]:
     """Start what the sites share, and end it with all operators, however the context ends."""
-    with tempfile.TemporaryDirectory(prefix="aiapp-crash-points-") as folder:
+    with tempfile.TemporaryDirectory(prefix="aiapp-proof-operators-") as folder:
         async with (
             _running("proofs.standing_sources", "0", "0") as sources,
             _running("proofs.operator_forks") as forks,

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from aiapp_serving.memory import memory_limit, out_of_memory, too_large
 from stand_ins.app_process import AppProcess, app_process
@@ -73,6 +75,28 @@ def test_a_wsgi_app_of_the_users_answers(tmp_path: Path) -> None:
         connection.request("GET", "/anything")
         assert connection.getresponse().read() == b"mine"
         connection.close()
+
+
+def test_a_model_of_a_known_format_serves_itself(tmp_path: Path) -> None:
+    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "negative", [rows], [result])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (tmp_path / "model").mkdir()
+    onnx.save(model, tmp_path / "model" / "any.name")
+    port = free_port()
+    command = [sys.executable, "-m", "aiapp_serving", "--model", "model", "--workers", "2", "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log) as process,
+    ):
+        app = AppProcess(process, port, tmp_path / "log")
+        try:
+            app.wait_until_it_answers("/version", 200)
+            assert score(app, [[1, 2], [3, 4]]) == [[-1, -2], [-3, -4]]
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 def test_nothing_to_serve_names_both_fixes(tmp_path: Path) -> None:

@@ -21,10 +21,9 @@ MAX_DEPTH: Final = 64
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789", b"000000000")
-_LONG: Final = b"0" * 19
-"""Digits that may be more than 64 bits hold: orjson would read such a number as a float."""
-_LONG_WHOLE: Final = re.compile(rb"(?<![.\d])\d{19}")  # digits behind a point are a float in any case
+_ALIKE: Final = bytes.maketrans(b"123456789[:-{ \n\r\t", b"000000000,,,,,,,,")
+_LONG: Final = b"," + b"0" * 19
+"""A whole number that 64 bits may not hold, once what may stand before it looks alike: orjson reads it as a float."""
 
 
 def read_input(body: bytes) -> Any:
@@ -54,7 +53,7 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return read_strictly(body)
-    if _LONG in body.translate(_DIGITS_ALIKE) and _LONG_WHOLE.search(body):
+    if _LONG in body.translate(_ALIKE) or body[:1].isdigit():
         return read_strictly(body)
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
         _check_depth(body.decode())

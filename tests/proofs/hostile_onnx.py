@@ -26,7 +26,7 @@ def model(location: str | None = None, operator: str = "Add", opset: int = 20, d
     """Return a model that adds four numbers to each row, kept in `location` or in itself."""
     weights = helper.make_tensor("w", TensorProto.FLOAT, [4], [1.0, 2.0, 3.0, 4.0])
     if location is not None:
-        weights = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=1)
+        weights = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
         weights.external_data.add(key="location", value=location)
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 4]) for name in "xy"]
     node = helper.make_node(operator, ["x", "w"], ["y"], domain=domain)

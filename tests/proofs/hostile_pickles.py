@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import joblib
 import numpy as np
 

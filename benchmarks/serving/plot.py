@@ -57,6 +57,6 @@ def _panel(axis: Any, payload: str, shown: list[tuple[str, float]]) -> None:
     axis.set_xlim(min(rates) / 2, max(rates) * 2.5)
     axis.invert_yaxis()
     axis.set_title(payload, fontsize=10, loc="left")
-    axis.tick_params(labelsize=8)
+    axis.tick_params(labelsize=8, which="both")
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)

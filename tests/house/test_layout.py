@@ -15,6 +15,7 @@ TOP_LEVEL = {
     *("Dockerfile.operator", "Dockerfile.serving", "pyproject.toml", "README.md"),
     *("Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
 }
+PEERS = tuple(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("benchmarks/serving/peers/*.txt")))
 LOCKS = ("operator/requirements.txt", "serving/requirements.txt", "examples/requirements.txt", "tests/requirements.txt")
 
 
@@ -59,7 +60,7 @@ def test_files_and_functions_stay_short_enough_to_read(path: Path) -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "benchmarks/requirements.txt"])
+@pytest.mark.parametrize("lock", [*LOCKS, "benchmarks/requirements.txt", *PEERS])
 def test_locks_hold_names_versions_and_hashes_only(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text

@@ -34,4 +34,10 @@ def lock() -> int:
     source, target = ROOT / "benchmarks" / "requirements.in", ROOT / "benchmarks" / "requirements.txt"
     say(f"{target.relative_to(ROOT)}: the serving image's versions, and what they are measured against")
     image = ROOT / "serving" / "requirements.txt"  # not EVERYTHING, which peers may contradict
-    return run([uv, "pip", "compile", *flags, "--extra", "serving", project, source, "-c", image, "-o", target])
+    if status := run([uv, "pip", "compile", *flags, "--extra", "serving", project, source, "-c", image, "-o", target]):
+        return status
+    for source in sorted((ROOT / "benchmarks" / "serving" / "peers").glob("*.in")):
+        say(f"{source.relative_to(ROOT)}: a peer, in an environment of its own")
+        if status := run([uv, "pip", "compile", *flags, source, "-o", source.with_suffix(".txt")]):
+            return status
+    return 0

@@ -142,6 +142,7 @@ def infer_schema(inputs: list[Node]) -> Node:
     return record(
         "inputs",
         id=_TEXT,
+        model_name={**_TEXT, "description": "May repeat the model that the address names."},
         parameters=_ANY_OBJECT,
         inputs={"type": "array", "items": items, "minItems": 1},
         outputs=outputs,

@@ -18,7 +18,7 @@ MAX_ELEMENTS: Final = 16 * 1024 * 1024
 MAX_ROWS: Final = 100_000
 """In one request; more are several requests."""
 
-_FIELDS: Final = frozenset({"id", "parameters", "inputs", "outputs"})
+_FIELDS: Final = frozenset({"id", "model_name", "parameters", "inputs", "outputs"})
 _INPUT_FIELDS: Final = frozenset({"name", "shape", "datatype", "parameters", "data"})
 _REFUSED: Final = {
     "sequence_id": "sequences of requests are not supported; send each request for itself",
@@ -38,6 +38,7 @@ class RequestReader:
     """Reads the requests for one model."""
 
     def __init__(self, metadata: ModelMetadata) -> None:
+        self._model = metadata.name
         self._inputs = {tensor.name: tensor for tensor in metadata.inputs}
         self._outputs = tuple(tensor.name for tensor in metadata.outputs)
 
@@ -52,6 +53,8 @@ class RequestReader:
             raise InvalidInput('the body must be an object with a list of at least one input: {"inputs": [...]}')
         if not document.keys() <= _FIELDS:
             raise InvalidInput(f"the body may have the fields {_listed(_FIELDS)}; {_unknown(document, _FIELDS)}")
+        if (model := document.get("model_name")) is not None and model != self._model:  # KServe's client repeats it
+            raise InvalidInput(f"model_name: the address names the model {self._model!a}, the body {shown(model)}")
         if len(inputs) > MAX_INPUTS:
             raise Refused(413, f"at most {MAX_INPUTS} inputs are allowed, got {len(inputs)}")
         identity = document.get("id")

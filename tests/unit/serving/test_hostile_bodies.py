@@ -48,6 +48,8 @@ def tensor(**changes: object) -> bytes:
         (b"1" * 5_000, 400, "too many digits"),
         (b'{"id": "\\ud800"}', 400, "half of a character"),
         (b"{}", 422, "at least one input"),
+        (b'{"inputs": [1], "more": 1}', 422, "unknown: more"),
+        (b'{"inputs": [1], "model_name": "wine"}', 422, "the address names the model 'iris', the body text \"wine\""),
         (tensor(name="Y"), 422, "input Y: the model has no such input; it has X"),
         (tensor(data=[5.1, 3.5, "a", 0.2]), 422, 'input X: column petal_length: expected a number, got text "a"'),
         (tensor(data=[5.1, 3.5, True, 0.2]), 422, "column petal_length: expected a number, got true"),
@@ -71,6 +73,12 @@ def test_a_wrong_inference_is_refused_by_what_is_wrong_and_at_once(body: bytes, 
     assert time.perf_counter() - started < 0.5
     assert (caught.value.status if isinstance(caught.value, Refused) else 422) == status
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("named", [{}, {"model_name": "iris"}, {"model_name": None}])
+def test_the_body_may_repeat_the_model_of_its_address(named: dict[str, object]) -> None:
+    body = json.dumps(named | json.loads(tensor())).encode()
+    assert ENDPOINTS.infer(body, JSON_TYPE).status == 200
 
 
 @pytest.mark.parametrize(

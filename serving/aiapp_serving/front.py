@@ -4,6 +4,7 @@ A hot route costs its scoring and little else; all other addresses are Flask's, 
 in the same methods of Endpoints, so they answer alike.
 """
 
+import io
 import itertools
 import os
 import re
@@ -139,22 +140,26 @@ class Front:
     def _of_user(
         self, request: _Request, app: Callable[..., Any], environ: _Environ, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer by the user's app: it waits for its turn, and keeps its place until its body is whole."""
+        """Answer by the user's app: it gets a whole body, waits for its turn and keeps its place until its end."""
         admission = self._calls.admission
         environ[REQUEST_ID] = request.id
         try:
-            admission.enter(0)
+            body = admission.read(environ)
+            size = len(body)
+            admission.enter(size)
         except Exception as error:  # noqa: BLE001 - Refused
             return self._send(request, USERS_APP, failure(error, request.path, request.id), start_response)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(size)}
         try:
             with admission.turn():
                 status, headers, streamed = user_app.begin(app, environ)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the app's own, which the worker survives
-            admission.leave(0)
+        except BaseException as error:  # noqa: BLE001 - the app's own, which the worker survives
+            admission.leave(size)
             return self._send(request, USERS_APP, failure(error, request.path, request.id), start_response)
 
         def ended() -> None:
-            admission.leave(0)
+            admission.leave(size)
             self._end(request, USERS_APP, status, None)
 
         streamed.ended = ended

@@ -10,6 +10,7 @@ import logging
 import mmap
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -20,7 +21,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import MPServer
 
-from aiapp_serving.admission import MAX_WAITING
+from aiapp_serving.admission import MAX_READING, MAX_WAITING
 from aiapp_serving.front import Front
 from aiapp_serving.metrics import Metrics
 from aiapp_serving.service import ScoringService, end_process
@@ -32,8 +33,11 @@ LINGER_SECONDS: Final = 3.0
 DRAIN_LIMIT_SECONDS: Final = 40
 """How long a request that is being answered may take after that; pods live 60 s from their preStop on."""
 SPARE_THREADS: Final = 32
-"""Beside those that are admitted, whose bodies may come slowly: for probes, and for telling others to come again."""
+"""Beside those that wait or whose bodies are coming: for probes, and for telling others to come again."""
 HEADER_MILLISECONDS: Final = 10_000
+"""For the headers of a request, and so how long a connection may be idle."""
+CONNECTIONS: Final = 8192
+"""Open at a time in each worker, idle ones too; more wait in the kernel's backlog until one ends."""
 
 
 class DrainFlag:
@@ -84,6 +88,7 @@ def serve(settings: ServeSettings) -> None:
         OSError: the address cannot be listened on.
     """
     _check_address(settings.host, settings.port)
+    _allow_open_files()
     multiprocessing.set_start_method("fork", force=True)  # the workers share the drain flag, and a model
     draining = DrainFlag()
     service = ScoringService(settings)
@@ -97,7 +102,8 @@ def serve(settings: ServeSettings) -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers=settings.workers,
-        blocking_threads=settings.threads + MAX_WAITING + SPARE_THREADS,
+        blocking_threads=settings.threads + MAX_WAITING + MAX_READING + SPARE_THREADS,
+        backpressure=CONNECTIONS,
         workers_kill_timeout=DRAIN_LIMIT_SECONDS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         log_enabled=False,
@@ -114,6 +120,12 @@ def _check_address(host: str, port: int) -> None:
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
+
+
+def _allow_open_files() -> None:
+    """Take what the system gives: many shells and containers begin with 1,024, fewer than connections may be open."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _load_before_fork(service: ScoringService) -> None:

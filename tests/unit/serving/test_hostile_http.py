@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from stand_ins.app_process import AppProcess, app_process
+from stand_ins.raw_http import told
 
 SCRIPT = """
 def run(input):
@@ -29,21 +30,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
 
 def post(headers: bytes = b"Content-Length: 12\r\n", body: bytes = b'{"input": 1}') -> bytes:
     return b"POST /score HTTP/1.1\r\nHost: app\r\nContent-Type: application/json\r\n" + headers + b"\r\n" + body
-
-
-def told(app: AppProcess, request: bytes, *, half_closed: bool = False) -> bytes:
-    """Return all that is answered until the server closes the connection."""
-    with socket.create_connection(("127.0.0.1", app.port), timeout=30) as connection:
-        received = bytearray()
-        try:
-            connection.sendall(request)
-            if half_closed:
-                connection.shutdown(socket.SHUT_WR)
-            while piece := connection.recv(65536):
-                received += piece
-        except (ConnectionResetError, BrokenPipeError):  # it closed before all was sent
-            pass
-        return bytes(received)
 
 
 LENGTH = b"Content-Length: 12\r\n"
@@ -71,7 +57,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 def test_what_breaks_http_is_refused_and_the_connection_closed(
     app: AppProcess, request_bytes: bytes, status: int
 ) -> None:
-    answer = told(app, request_bytes)
+    answer = told(app.port, request_bytes)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert answer.count(b"HTTP/1.1 ") == 1
     assert app.get("/version")[0] == 200
@@ -96,7 +82,7 @@ CLOSE = LENGTH + b"Connection: close\r\n"
     ],
 )
 def test_what_http_allows_is_answered_for_what_it_is(app: AppProcess, request_bytes: bytes, status: int) -> None:
-    answer = told(app, request_bytes)
+    answer = told(app.port, request_bytes)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     head, _, body = answer.partition(b"\r\n\r\n")
     for hostile in (b"Set-Cookie", b"49", b"\x1b", b"Traceback", b"canary"):
@@ -109,20 +95,20 @@ def test_what_http_allows_is_answered_for_what_it_is(app: AppProcess, request_by
 def test_of_two_framings_chunks_count_and_nothing_is_smuggled_behind_them(app: AppProcess) -> None:
     """RFC 9112 6.3: such a request may be read by its chunks, if its connection is closed after it."""
     hidden = b"GET /version HTTP/1.1\r\nHost: app\r\n\r\n"
-    answer = told(app, post(LENGTH + CHUNKED, b"c\r\n" + b'{"input": 1}' + b"\r\n0\r\n\r\n" + hidden))
+    answer = told(app.port, post(LENGTH + CHUNKED, b"c\r\n" + b'{"input": 1}' + b"\r\n0\r\n\r\n" + hidden))
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
 def test_a_body_that_ends_early_is_refused(app: AppProcess) -> None:
-    answer = told(app, post(b"Content-Length: 100\r\n"), half_closed=True)
+    answer = told(app.port, post(b"Content-Length: 100\r\n"), half_closed=True)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"after 12 of 100 bytes" in answer
 
 
 def test_pipelined_requests_are_answered_in_their_order(app: AppProcess) -> None:
     bodies = [b'{"input": %d}' % number for number in range(3)]
-    answer = told(app, post(body=bodies[0]) + post(body=bodies[1]) + post(CLOSE, bodies[2]))
+    answer = told(app.port, post(body=bodies[0]) + post(body=bodies[1]) + post(CLOSE, bodies[2]))
     places = [answer.index(b'{"result":%d}' % number) for number in range(3)]
     assert places == sorted(places)
 
@@ -138,12 +124,12 @@ def test_others_are_answered_beside_idle_and_slow_connections(app: AppProcess) -
             elif number % 20 == 1:
                 connection.sendall(post(body=b""))  # a body that never comes
         for _ in range(20):
-            assert told(app, post(CLOSE)).startswith(b"HTTP/1.1 200 ")
+            assert told(app.port, post(CLOSE)).startswith(b"HTTP/1.1 200 ")
             assert app.get("/version")[0] == 200
 
 
 def test_the_log_has_one_line_of_json_for_every_request(app: AppProcess) -> None:
-    assert told(app, post(CLOSE + b"X-Request-ID: the-last\r\n")).startswith(b"HTTP/1.1 200 ")
+    assert told(app.port, post(CLOSE + b"X-Request-ID: the-last\r\n")).startswith(b"HTTP/1.1 200 ")
     app.wait_for_line("the-last")
     content = app.log.read_bytes()
     lines = [json.loads(line) for line in content.splitlines()]

@@ -34,7 +34,7 @@ class Calls:
         """Return the answer of `score` to the request's body, or the problem that kept it from one."""
         try:
             return self.admission.scored(environ, score)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the app's own, which the worker survives
+        except BaseException as error:  # noqa: BLE001 - the app's own, also a panic of Rust's; the worker survives
             return failure(error, environ["PATH_INFO"], request_id)
 
     def posted(

@@ -16,9 +16,12 @@ from aiapp_serving.errors import BadJson, InvalidInput
 
 MAX_DEPTH: Final = 64
 """Brackets within brackets; tensors and pictures need fewer than ten."""
+MAX_BRACKETS: Final = 2_000_000
+"""Lists and objects of one body: an empty list takes three bytes of it, but over sixty in memory."""
 
 # A string without end reaches to the end of the text: were it no match, each quote in it would be tried as a start.
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+# Possessive (*+): with ways back kept for each escape, 30 MB of them would take 2 GB.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ALIKE: Final = bytes.maketrans(b"123456789[:-{ \n\r\t", b"000000000,,,,,,,,")
@@ -49,13 +52,16 @@ def parse_json(body: bytes) -> Any:
     Raises:
         BadJson: with the position, counted in characters from 1, where there is one.
     """
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > MAX_BRACKETS:
+        raise BadJson(f"at most {MAX_BRACKETS} lists and objects are allowed in one body; send several")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return read_strictly(body)
     if _LONG in body.translate(_ALIKE) or body[:1].isdigit():
         return read_strictly(body)
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+    if brackets > MAX_DEPTH:
         _check_depth(body.decode())
     return value if _all_named_once(value, body.count(b":")) else read_strictly(body)
 

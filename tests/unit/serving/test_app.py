@@ -152,7 +152,9 @@ def test_an_invalid_input_is_the_clients_fault() -> None:
     assert_problem(score(run, 1), 422, "item 3 is no PNG: 1")
 
 
-@pytest.mark.parametrize("failure", [ValueError, SystemExit, MemoryError, RecursionError])
+@pytest.mark.parametrize(
+    "failure", [ValueError, SystemExit, MemoryError, RecursionError, BaseException, KeyboardInterrupt, GeneratorExit]
+)
 def test_an_exception_shows_in_the_log_under_the_id_and_nowhere_else(
     failure: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,13 +3,14 @@
 import contextlib
 import json
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiapp_serving.errors import BadJson, InvalidInput
-from aiapp_serving.request_json import MAX_DEPTH, parse_json, read_input
+from aiapp_serving.request_json import MAX_BRACKETS, MAX_DEPTH, parse_json, read_input
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ from aiapp_serving.request_json import MAX_DEPTH, parse_json, read_input
         (b'{"input": -1e999}', "-1e999 is too large"),
         (b"[" * (MAX_DEPTH + 1), "nested deeper"),
         (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "nested deeper"),
+        (b"[" + b"[]," * MAX_BRACKETS + b"1]", "at most 2000000 lists and objects"),
         (b"{} {}", "line 1, column 4"),
         (b'"\x00"', "line 1, column 2"),
     ],
@@ -52,6 +54,15 @@ def test_a_megabyte_of_anything_is_read_in_linear_time(start: str, unit: str) ->
     with contextlib.suppress(BadJson):
         parse_json(body)
     assert time.perf_counter() - started < 5  # one that grows with the square takes an hour
+
+
+def test_memory_stays_near_the_size_of_a_text_of_escapes() -> None:
+    body = b"[" + b"[]," * (MAX_DEPTH + 1) + b'"' + b"\\n" * 1_000_000 + b'"]'
+    tracemalloc.start()
+    parse_json(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * len(body)  # ways back, one for each escape, took sixty times as much
 
 
 def test_a_name_twice_among_very_many_is_found_at_once() -> None:

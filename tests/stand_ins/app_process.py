@@ -57,10 +57,11 @@ class AppProcess:
 
 
 @contextmanager
-def app_process(folder: Path, script: str, *arguments: str, **variables: str) -> Iterator[AppProcess]:
-    """Serve a score.py of this text; whatever still runs at the end is killed."""
+def app_process(folder: Path, script: str | None, *arguments: str, **variables: str) -> Iterator[AppProcess]:
+    """Serve a score.py of this text, without one the arguments' model; whatever still runs at the end is killed."""
     folder.mkdir(exist_ok=True)
-    (folder / "score.py").write_text(script)
+    if script is not None:
+        (folder / "score.py").write_text(script)
     port, log = free_port(), folder / "log"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "AIAPP_PORT": str(port), **variables}
     command = [sys.executable, "-m", "aiapp_serving", *arguments]

@@ -10,6 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from aiapp_serving.page import files
+from proofs.hostile_onnx import model
 from stand_ins.app_process import AppProcess, app_process
 
 TYPED = """
@@ -36,6 +37,12 @@ def run(input: numpy.ndarray):
     return input.sum(axis=1)
 """
 ANYTHING = "def run(input):\n    return input\n"
+FOUR = {
+    "name": "four",
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4], "parameters": {"columns": ["a", "b", "c", "d"]}}],
+    "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 4]}],
+}
+"""Of a model that serves itself."""
 
 
 def asked(app: AppProcess, method: str, path: str, body: object = None) -> tuple[int, dict[str, str], bytes]:
@@ -48,10 +55,14 @@ def asked(app: AppProcess, method: str, path: str, body: object = None) -> tuple
     return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
 
 
-@pytest.fixture(scope="module", params=[TYPED, WHOLE, ANYTHING], ids=["typed", "whole", "anything"])
+@pytest.fixture(scope="module", params=[TYPED, WHOLE, ANYTHING, None], ids=["typed", "whole", "anything", "model"])
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     folder: Path = tmp_path_factory.mktemp("app")
-    with app_process(folder, request.param, AIAPP_REVISION="12", AIAPP_MODEL_VERSION="3") as app:
+    (folder / "model").mkdir()
+    if request.param is None:
+        (folder / "model" / "model.onnx").write_bytes(model())
+        (folder / "model" / "metadata.json").write_text(json.dumps(FOUR))
+    with app_process(folder, request.param, "--model", "model", AIAPP_REVISION="12", AIAPP_MODEL_VERSION="3") as app:
         app.wait_until_it_answers("/version", 200)
         yield app
 
@@ -83,7 +94,7 @@ def test_each_address_and_example_gets_what_it_promises(app: AppProcess, describ
             assert kind in operation["responses"]["200"]["content"], path
             assert {name.lower() for name in operation["responses"]["200"]["headers"]} <= set(headers), path
             sent.append(path)
-    assert "/v2/models/model/ready" in sent or "/v2/models/sums/ready" in sent
+    assert f"/v2/models/{described['x-aiapp-model']['name']}/ready" in sent
     assert ("/score" in sent) == (described["x-aiapp-model"]["inputs"] != [] or has_schema(described))
 
 

@@ -1,5 +1,6 @@
 """scikit-learn's estimators as they are, whatever file they came from."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 
 from aiapp_serving.engine import ModelMetadata, TensorMetadata, Tensors
 from aiapp_serving.formats import rows
+from aiapp_serving.v2.datatypes import DATATYPES
 
 PLATFORM: Final = "sklearn"
 INPUT: Final = "input"
 PREDICTION: Final = "prediction"
 PROBABILITIES: Final = "probabilities"
+_NAMELESS: Final = "X does not have valid feature names"
+"""How scikit-learn begins to warn an estimator that knows the names of its columns and is given an array."""
 
 
 class EstimatorEngine:
@@ -21,6 +25,9 @@ class EstimatorEngine:
     def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
         self.metadata = _metadata(estimator)
+        if self.metadata.inputs[0].columns:
+            # Rows come in the order of the names. Once for the process: catch_warnings is not safe among threads.
+            warnings.filterwarnings("ignore", _NAMELESS, UserWarning)
 
     def score(self, value: Any) -> object:
         """See Engine."""
@@ -36,7 +43,7 @@ class EstimatorEngine:
             return np.asarray(self._estimator.predict_proba(table), dtype=np.float64)
         predicted = np.asarray(self._estimator.predict(table))
         datatype = self.metadata.outputs[0].datatype
-        return predicted.astype(rows.DTYPES[datatype], copy=False)
+        return predicted.astype(DATATYPES[datatype].dtype, copy=False)
 
 
 def _metadata(estimator: Any) -> ModelMetadata:

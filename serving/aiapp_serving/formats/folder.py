@@ -89,9 +89,10 @@ def _not_one(folder: Path, found: Mapping[Path, Kind]) -> ModelError:
         return ModelError(ModelFault.NO_MODEL, f"no file of {folder} is {Kind.OTHER.removeprefix('no ')}; {_FIX}")
     named = ", ".join(f"{shown(path.name)} ({kind})" for path, kind in list(found.items())[:_MOST_NAMED])
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return ModelError(
-        ModelFault.NO_MODEL, f"several files of {folder} are models: {named}{more}; keep one of them in a version"
-    )
+    fix = "keep one of them in a version"
+    if Kind.ONNX in found.values() and kinds.UNSAFE & set(found.values()):
+        fix = "leave out what the ONNX file was made from: it alone is served"
+    return ModelError(ModelFault.NO_MODEL, f"several files of {folder} are models: {named}{more}; {fix}")
 
 
 def _check_supported(path: Path, kind: Kind, admin: AdminChoices) -> None:

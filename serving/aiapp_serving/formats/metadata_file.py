@@ -10,8 +10,8 @@ import orjson
 from aiapp_models import contract
 from aiapp_serving.engine import ModelMetadata, TensorMetadata
 from aiapp_serving.errors import ModelError, ModelFault
-from aiapp_serving.formats.rows import DTYPES
 from aiapp_serving.formats.words import first_line, shown
+from aiapp_serving.v2.datatypes import DATATYPES
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_NAMES: Final = 100_000
@@ -79,7 +79,7 @@ def _tensor(said: Mapping[str, Any], place: str, found: TensorMetadata) -> Tenso
         raise _wrong(f"has {len(columns)} names in {place}.parameters.columns, the model has shape {list(shape)}")
     if len(set(columns)) < len(columns):
         raise _wrong(f"has a name twice in {place}.parameters.columns")
-    if labels and DTYPES[found.datatype].kind not in "iu":
+    if labels and DATATYPES[found.datatype].dtype.kind not in "iu":
         raise _wrong(f"has {place}.parameters.labels, which stand for whole numbers; the model has {found.datatype}")
     return replace(found, shape=shape, columns=columns, labels=labels)
 

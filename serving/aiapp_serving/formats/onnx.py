@@ -57,6 +57,7 @@ def load_onnx(path: Path) -> OnnxEngine:
 
     Raises:
         ModelError: Corrupt or UnsupportedModel.
+        MemoryError: there is not enough.
     """
     import onnxruntime  # noqa: PLC0415 - only for such models
     from onnxruntime.capi import onnxruntime_pybind11_state as errors  # noqa: PLC0415
@@ -70,7 +71,9 @@ def load_onnx(path: Path) -> OnnxEngine:
         raise ModelError(
             ModelFault.CORRUPT, f"{shown(path.name)} is a broken ONNX file: {first_line(error)}; upload it again"
         ) from None
-    except Exception as error:  # noqa: BLE001 - onnxruntime has a class for each of its codes, MemoryError and others
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - onnxruntime has a class for each of its codes
         sentence = f"{shown(path.name)} is ONNX that onnxruntime {onnxruntime.__version__} cannot run"
         fix = "export it with operators and an opset that this version has"
         raise ModelError(ModelFault.UNSUPPORTED, f"{sentence}: {first_line(error)}; {fix}") from None

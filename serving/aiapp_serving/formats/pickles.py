@@ -15,6 +15,7 @@ def load_pickle(path: Path, admin: AdminChoices) -> EstimatorEngine:
 
     Raises:
         ModelError: pickles are not allowed, or this one cannot be loaded.
+        MemoryError: there is not enough.
     """
     if not admin.allow_pickle:
         problem = f"{shown(path.name)} is a pickle, which can run code of its author when it is loaded"
@@ -25,6 +26,8 @@ def load_pickle(path: Path, admin: AdminChoices) -> EstimatorEngine:
     except ImportError as error:
         problem = f"{shown(path.name)} needs {shown(error.name)}, which the image has not"
         raise ModelError(ModelFault.UNSUPPORTED, f"{problem}; add the package to the image") from None
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - its code can raise anything
         raise ModelError(
             ModelFault.CORRUPT, f"{shown(path.name)} cannot be loaded: {first_line(error)}; write it again"

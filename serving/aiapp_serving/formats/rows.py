@@ -1,28 +1,19 @@
 """`POST /score` of a model with named tensors: JSON in, arrays in the model's types, results with labels. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiapp_serving.engine import ModelMetadata, TensorMetadata, Tensors
-from aiapp_serving.errors import InvalidInput
+from aiapp_serving.errors import InvalidInput, ModelError, ModelFault
+from aiapp_serving.v2.datatypes import DATATYPES, Datatype
 
-_NUMBERS: Final = frozenset({int, float})
-_KINDS: Final[Mapping[str, tuple[frozenset[type], str]]] = {
-    "BOOL": (frozenset({bool}), "true or false"),
-    "BYTES": (frozenset({str}), "text"),
-    **{f"FP{bits}": (_NUMBERS, "a number") for bits in (16, 32, 64)},
-    **{f"{sign}INT{bits}": (frozenset({int}), "a whole number") for sign in ("", "U") for bits in (8, 16, 32, 64)},
-}
-DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
-    "BOOL": np.dtype(bool),
-    "BYTES": np.dtype(object),
-    **{f"FP{bits}": np.dtype(f"float{bits}") for bits in (16, 32, 64)},
-    **{f"INT{bits}": np.dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
-    **{f"UINT{bits}": np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
-}
+_LISTS: Final = frozenset({list})
+_KINDS: Final = {"b": "true or false", "O": "text", "f": "a number", "i": "a whole number", "u": "a whole number"}
+"""What people call values, by numpy's kind of their type."""
 _WORDS: Final = {str: "text", bool: "a boolean", type(None): "null", list: "a list", dict: "an object"}
 
 Infer = Callable[[Tensors, Sequence[str]], Tensors]
@@ -58,28 +49,59 @@ def to_tensors(inputs: Sequence[TensorMetadata], value: Any) -> tuple[Tensors, b
 
 
 def result(output: TensorMetadata, array: NDArray[Any], *, single: bool) -> object:
-    """Return an output as JSON has it, with labels instead of their numbers."""
+    """Return an output as JSON has it, with labels instead of their numbers; a row of one value is that value.
+
+    Raises:
+        ModelError: SchemaMismatch; a number has no label.
+    """
+    if len(output.shape) == 2 and output.shape[1] == 1 and array.ndim == 2:
+        array = array[:, 0]
     if output.labels:
-        array = np.array(output.labels, dtype=object)[array]
+        array = _labelled(output, array)
     of_all = array.tolist() if array.dtype.kind in "OUS" else np.ascontiguousarray(array)
     return of_all[0] if single else of_all
+
+
+def _labelled(output: TensorMetadata, array: NDArray[Any]) -> NDArray[Any]:
+    numbers, most = array.ravel().tolist(), len(output.labels) - 1
+    if numbers and (min(numbers) < 0 or max(numbers) > most):
+        strange = next(number for number in numbers if not 0 <= number <= most)
+        problem = f"output {output.name} gave {strange}, and metadata.json labels 0 to {most}"
+        raise ModelError(ModelFault.SCHEMA_MISMATCH, f"{problem}; give a label to each number that the model can give")
+    return np.array([output.labels[number] for number in numbers], dtype=object).reshape(array.shape)
 
 
 def _array(tensor: TensorMetadata, value: Any) -> tuple[NDArray[Any], bool]:
     """Return the value as the tensor with its first axis, and whether that axis had to be added."""
     rank = max(1, len(tensor.shape))
     rows, single = _rows(tensor, value, rank)
-    allowed, _ = _KINDS[tensor.datatype]
-    if not _all_of(rows, rank, allowed):
+    datatype = DATATYPES[tensor.datatype]
+    if not _fits(_leaves(rows, rank), datatype):
         raise InvalidInput(_misfit(tensor, value))
     try:
-        with np.errstate(over="raise"):
-            array = np.array(rows, dtype=DTYPES[tensor.datatype])
-    except (ValueError, OverflowError, FloatingPointError):
+        array = np.array(rows, datatype.dtype)
+    except (ValueError, OverflowError):
         raise InvalidInput(_misfit(tensor, value)) from None
     if array.ndim != rank or any(want not in {-1, got} for want, got in zip(tensor.shape, array.shape, strict=False)):
         raise InvalidInput(_wrong_shape(tensor, value, array.shape[1:] if single else array.shape, single=single))
     return array, single
+
+
+def _leaves(rows: list[Any], rank: int) -> list[Any] | None:
+    """Return the values of lists nested as deep as the rank, None if they are not; most often one row of them."""
+    for _ in range(rank - 1):
+        if not _LISTS.issuperset(map(type, rows)):
+            return None
+        rows = rows[0] if len(rows) == 1 else list(chain.from_iterable(rows))
+    return rows
+
+
+def _fits(values: list[Any] | None, datatype: Datatype) -> bool:
+    """Tell whether the values are of the kinds that stand for the type and, as far as numpy does not, within it."""
+    if values is None or not datatype.json.issuperset(map(type, values)):
+        return False
+    bounds = datatype.bounds
+    return not bounds or not values or (bounds[0] <= min(values) and max(values) <= bounds[1])
 
 
 def _rows(tensor: TensorMetadata, value: Any, rank: int) -> tuple[Any, bool]:
@@ -118,24 +140,18 @@ def _check_names(value: Any, names: Sequence[str], place: str, kind: str) -> Non
         raise InvalidInput(f"{place} has an unknown {kind} {extra[:200]}; expected {listed}")
 
 
-def _all_of(rows: Any, rank: int, allowed: frozenset[type]) -> bool:
-    if rank == 1:
-        return allowed.issuperset(map(type, rows))
-    return all(type(row) is list and _all_of(row, rank - 1, allowed) for row in rows)
-
-
 def _misfit(tensor: TensorMetadata, value: Any) -> str:
     """Return where the first value is that is not of the tensor's type, or that rows differ in length."""
-    allowed, words = _KINDS[tensor.datatype]
-    for place, item in _leaves(tensor, value, "", 0):
-        if type(item) not in allowed:
-            return f"{place}: expected {words}, got {_word(item)}"
-        if not _holds(tensor.datatype, item):
+    datatype = DATATYPES[tensor.datatype]
+    for place, item in _places(tensor, value, "", 0):
+        if type(item) not in datatype.json:
+            return f"{place}: expected {_KINDS[datatype.dtype.kind]}, got {_word(item)}"
+        if not _holds(datatype, item):
             return f"{place}: expected {tensor.datatype}, got {str(item)[:32]}, which is out of its range"
     return f"input: rows differ in length; give {_expected(tensor)} each"
 
 
-def _leaves(tensor: TensorMetadata, value: Any, place: str, depth: int) -> list[tuple[str, Any]]:
+def _places(tensor: TensorMetadata, value: Any, place: str, depth: int) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [(f"{place} column {name}".lstrip(), item) for name, item in value.items()]
     if not isinstance(value, list):
@@ -149,15 +165,16 @@ def _leaves(tensor: TensorMetadata, value: Any, place: str, depth: int) -> list[
             where = f"row {number}"
         else:
             where = f"{place} column {number}" if last and len(tensor.shape) == 2 else f"{place}[{number}]"
-        found += _leaves(tensor, item, where.lstrip(), depth + 1)
+        found += _places(tensor, item, where.lstrip(), depth + 1)
     return found
 
 
-def _holds(datatype: str, item: Any) -> bool:
+def _holds(datatype: Datatype, item: Any) -> bool:
+    if not _fits([item], datatype):
+        return False
     try:
-        with np.errstate(over="raise"):
-            np.array(item, dtype=DTYPES[datatype])
-    except (ValueError, OverflowError, FloatingPointError):
+        np.array(item, datatype.dtype)
+    except OverflowError:
         return False
     return True
 
@@ -176,7 +193,7 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def _expected(tensor: TensorMetadata) -> str:
-    _, words = _KINDS[tensor.datatype]
+    words = _KINDS[DATATYPES[tensor.datatype].dtype.kind]
     match tensor.shape[1:]:
         case ():
             return words

@@ -19,13 +19,14 @@ def load_skops(path: Path, admin: AdminChoices) -> EstimatorEngine:
 
     Raises:
         ModelError: the archive or what it holds is refused.
+        MemoryError: there is not enough.
     """
     check_archive(path)
     skops = _library(path)
     try:
         _check_types(path, skops, admin)
         estimator = skops.load(path, trusted=sorted(admin.trusted_types))
-    except ModelError:
+    except (ModelError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - a file of another version or made by hand can raise anything
         sentence = f"{shown(path.name)} is no skops file that can be loaded: {first_line(error)}"

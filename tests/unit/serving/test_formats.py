@@ -1,16 +1,18 @@
 """Models with no code of their user's: found, loaded, asked, and refused in words."""
 
 import json
+import pickle
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aiapp_serving import cpu
 from aiapp_serving.engine import TensorMetadata
 from aiapp_serving.errors import InvalidInput, ModelError, ModelFault
 from aiapp_serving.formats import AdminChoices, load
-from aiapp_serving.formats.rows import to_tensors
+from aiapp_serving.formats.rows import result, to_tensors
 from proofs.hostile_onnx import model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -75,6 +77,36 @@ def test_a_row_may_be_a_list_or_an_object(value: object) -> None:
     assert tensors["x"].tolist() == [[3, 4]]
 
 
+LABELS = TensorMetadata("y", "INT64", (-1,), labels=("no", "yes"))
+
+
+def test_labels_stand_for_their_numbers() -> None:
+    assert result(LABELS, np.array([1, 0]), single=False) == ["yes", "no"]
+    assert result(LABELS, np.array([1]), single=True) == "yes"
+
+
+@pytest.mark.parametrize("number", [-1, 2])
+def test_a_number_without_a_label_is_the_models_fault_and_never_another_label(number: int) -> None:
+    with pytest.raises(ModelError, match=f"SchemaMismatch: output y gave {number}, .* labels 0 to 1; give"):
+        result(LABELS, np.array([0, number]), single=False)
+
+
+def test_an_output_of_one_column_is_one_number_for_each_row() -> None:
+    column = TensorMetadata("y", "FP32", (-1, 1))
+    assert np.asarray(result(column, np.array([[1.0], [2.0]]), single=False)).tolist() == [1.0, 2.0]
+    assert result(column, np.array([[1.0]]), single=True) == 1.0
+
+
+def test_several_inputs_are_one_object_and_all_of_one_kind() -> None:
+    inputs = [COLUMNS, TensorMetadata("word", "BYTES", (-1, 1))]
+    tensors, single = to_tensors(inputs, {"x": [1, 2], "word": ["a"]})
+    assert (single, tensors["x"].tolist(), tensors["word"].tolist()) == (True, [[1, 2]], [["a"]])
+    with pytest.raises(InvalidInput, match="give all of them alike"):
+        to_tensors(inputs, {"x": [[1, 2]], "word": ["a"]})
+    with pytest.raises(InvalidInput, match="column 0: expected text, got 1"):
+        to_tensors(inputs, {"x": [1, 2], "word": [1]})
+
+
 def test_only_one_module_can_load_pickles() -> None:
     loaders = re.compile(r"^\s*(?:import|from) (?:pickle|joblib|cloudpickle|dill)\b", re.MULTILINE)
     product = [*(ROOT / "serving" / "aiapp_serving").rglob("*.py"), *(ROOT / "operator").rglob("*.py")]
@@ -89,6 +121,21 @@ def test_the_cpu_limit_is_the_groups(tmp_path: Path, text: str, limit: float | N
     (tmp_path / "pod").mkdir()
     (tmp_path / "pod" / "cpu.max").write_text(text)
     assert cpu.cpu_limit(tmp_path, tmp_path / "own") == limit
+
+
+def test_the_cpu_limit_of_version_1_is_the_smallest_of_the_groups_above(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("4:cpu,cpuacct:/pod/app\n3:memory:/pod\n")
+    group = tmp_path / "cpu" / "pod" / "app"
+    group.mkdir(parents=True)
+    for folder_of, quota in ((group, "-1"), (group.parent, "250000")):
+        (folder_of / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        (folder_of / "cpu.cfs_period_us").write_text("100000\n")
+    assert cpu.cpu_limit(tmp_path, tmp_path / "own") == 2.5
+
+
+def test_a_pickle_beside_an_onnx_file_is_told_to_be_left_out(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"NoModel: .*leave out what the ONNX file was made from"):
+        load(folder(tmp_path, a=model(), b=pickle.dumps({"a": 1})), NOTHING)
 
 
 def test_only_the_word_true_allows_pickles() -> None:

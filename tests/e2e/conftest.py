@@ -31,7 +31,7 @@ def deployed(kind_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
         arguments = ("upgrade", "--install", "aiapp", str(chart), "-n", namespace, "--values", "-")
         try:
             _install(kind_cluster, namespace, arguments, values)
-            yield Deployed(kind_cluster, namespace, pushed.apps, pushed.archives)
+            yield Deployed(kind_cluster, namespace, pushed.serving, pushed.apps, pushed.archives)
         finally:
             kind_cluster.helm("uninstall", "aiapp", "-n", namespace, "--wait", "--ignore-not-found")
 

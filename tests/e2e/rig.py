@@ -52,10 +52,11 @@ def eventually(what: str, look: Callable[[], T], *, seconds: float = REPAIR_SECO
 
 @dataclass(frozen=True)
 class Deployed:
-    """The operator, and the images of apps by kind: see app/score.py, and plain."""
+    """The operator, the serving base, and the images of apps by kind: see app/score.py, and plain."""
 
     cluster: Cluster
     namespace: str
+    serving: str
     images: dict[str, str]
     archives: dict[str, ImageArchive]
 

@@ -86,25 +86,41 @@ class Front:
         else:
             request_id = f"{self._prefix}{next(self._numbers):012x}"
         if "HTTP_TRACEPARENT" not in environ:
-            return self._answer(_Request(environ, request_id, started, None), environ, start_response)
+            return self._answer(environ, start_response, request_id, started, None)
         found = trace.read(environ)
         token = trace.CURRENT.set(found)
         try:
-            return self._answer(_Request(environ, request_id, started, found), environ, start_response)
+            return self._answer(environ, start_response, request_id, started, found)
         finally:
             trace.CURRENT.reset(token)
 
-    def _answer(self, request: _Request, environ: _Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _answer(
+        self,
+        environ: _Environ,
+        start_response: Callable[..., Any],
+        request_id: str,
+        started: float,
+        found: trace.Trace | None,
+    ) -> Iterable[bytes]:
         endpoints = self._service.endpoints
         if endpoints is not self._endpoints:
             self._take(endpoints)
-        hot = self._hot.get(request.path) if request.method == "POST" else None
-        if hot is not None:
+        path = environ["PATH_INFO"]
+        hot = self._hot.get(path)
+        if hot is not None and environ["REQUEST_METHOD"] == "POST":
             route, score = hot
-            answer = self._calls.scored(environ, score, request.id)
-            return self._send(request, route, answer, start_response)
+            status, headers, body = self._calls.scored(environ, score, request_id)
+            size = len(body)
+            own = self._closing if self._is_draining() else self._own
+            start_response(_STATUS_LINES[status], [*headers, ("Content-Length", str(size)), *own, (HEADER, request_id)])
+            seconds = time.perf_counter() - started
+            self._metrics.end(route, "POST", status, seconds)
+            if self._log is not None:
+                self._log.add(request_id, "POST", path, status, seconds, size, found)
+            return [body]
+        request = _Request(environ, request_id, started, found)
         app = self._service.wsgi_app
-        if app is not None and not (request.path in _OURS or request.path.startswith(_PAGE)):
+        if app is not None and not (path in _OURS or path.startswith(_PAGE)):
             return self._of_user(request, app, environ, start_response)
         return self._of_flask(request, environ, start_response)
 

@@ -16,14 +16,14 @@ from typing import Final
 
 from aiapp_serving.errors import ModelError
 from aiapp_serving.formats import AdminChoices, load
-from proofs import hostile_folders, hostile_onnx, hostile_pickles, running
+from proofs import hostile_folders, hostile_onnx, hostile_pickles, hostile_skops, running
 from proofs.hostile_case import Case
 
 MEMORY: Final = 4 * 1024**3
 """Of addresses, not of use: libraries map much that they never touch."""
 SECONDS: Final = 60
 PRELOADED: Final = ("onnxruntime", "skops.io", "sklearn.linear_model", "joblib", "aiapp_serving.formats")
-COUNT: Final = 322
+COUNT: Final = 328
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ def all_cases(canary: str, seed: int) -> list[Case]:
     """Return every case; those whose bit flips may leave a model come last, and are counted apart if they do."""
     found = [
         *hostile_pickles.cases(canary),
-        *hostile_folders.cases(canary),
+        *hostile_folders.cases(),
+        *hostile_skops.cases(canary),
         *hostile_onnx.link_cases(),
         *hostile_onnx.cases(seed),
     ]

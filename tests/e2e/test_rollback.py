@@ -67,7 +67,7 @@ def test_a_release_whose_pods_restart_in_its_bake_is_rolled_back(stage: Stage) -
     crashed = min(end.split()[1] for end in ends if end.startswith("1 "))
     undone = app.note(2, UNDONE_TIME)
     assert datetime.fromisoformat(undone) - datetime.fromisoformat(crashed) <= FOUND_WITHIN
-    app.expect_answer("one", "model 1")
+    app.wait_for_answer("one", "model 1")  # pods of the bad release answer for a moment after it is undone
     assert app.get()["status"]["active"]["revision"] == 1
     assert stage.held() == ["1.1.0"]
     assert [event for event in app.events() if event.startswith("RolledBack: ")], app.events()

@@ -128,9 +128,9 @@ def test_an_answer_that_does_not_come_costs_a_case_its_time_once(
 
 def test_the_gates_own_time_ends_it(golden: Path) -> None:
     with scripted_app(misbehaving(Reply(hangs=True))) as app:
-        outcome = gate(app, golden, *[{**SEVEN, "name": f"case-{i}"} for i in range(20)], timeout=0.5)
+        outcome = gate(app, golden, *[{**SEVEN, "name": f"case-{i}"} for i in range(20)], timeout=4.0)
     assert outcome.reason is Reason.CASE_FAILED
-    assert outcome.seconds < 5
+    assert outcome.seconds < 60  # and not as long as 20 cases that hang take
     assert "the gate's time was over" in outcome.cases[-1].message
 
 

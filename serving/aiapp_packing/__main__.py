@@ -94,6 +94,7 @@ def _pack(given: argparse.Namespace, console: Console) -> int:
         labels=given.labels,
         datatype=given.datatype,
         tolerance=given.tolerance,
+        trusted_types=frozenset(given.trusted_types),
     )
     packed = pack(load_estimator(given.estimator, allow_pickle=given.allow_pickle), rows, given.out, choices=choices)
     console.say(f"proved: {packed.proof}")
@@ -146,6 +147,7 @@ def _add_pack(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="for numbers (default: %(default)s)",
     )
+    add("--trusted-types", type=_names, default=(), metavar="A,B", help="of skops, that models.trustedTypes lists")
     add("--allow-pickle", action="store_true", help="load a pickle, which runs its author's code: for your own only")
 
 

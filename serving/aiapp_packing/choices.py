@@ -18,7 +18,8 @@ class Choices:
 
     name: of the model, in its URL. columns: names of the input's columns, for errors and documentation.
     labels: what a classifier's whole numbers stand for, in the order of its classes; empty: the numbers themselves.
-    datatype: of the input. tolerance: how far probabilities and predicted numbers may be from the estimator's own.
+    datatype: of an ONNX model's input. tolerance: how far probabilities and predicted numbers may be from the
+    estimator's own. trusted_types: in a skops file, beyond skops' own list: what the cluster's administrator lists.
     """
 
     name: str = "model"
@@ -27,6 +28,7 @@ class Choices:
     labels: tuple[str, ...] = ()
     datatype: Datatype = "FP32"
     tolerance: float = 1e-4
+    trusted_types: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

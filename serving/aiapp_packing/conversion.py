@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from aiapp_packing.choices import Choices
@@ -27,6 +27,11 @@ def is_classifier(estimator: Any) -> bool:
     return getattr(estimator, "classes_", None) is not None
 
 
+def has_probabilities(estimator: Any) -> bool:
+    """Tell whether a classifier knows how sure it is, which an SVC does only when told to."""
+    return is_classifier(estimator) and hasattr(estimator, "predict_proba")
+
+
 def to_onnx(estimator: Any, columns: int, choices: Choices) -> bytes:
     """Convert by skl2onnx: probabilities as one array, and outputs by names of our own.
 
@@ -48,7 +53,8 @@ def to_onnx(estimator: Any, columns: int, choices: Choices) -> bytes:
         fix = "pack it with --format skops, or replace the step by one of scikit-learn's own that has a converter"
         first = str(error).strip().partition("\n")[0]
         raise PackingError(f"{_culprit(estimator, first)} cannot be converted to ONNX: {first}", fix) from error
-    content: bytes = _renamed(model).SerializeToString()
+    kept = (LABEL, PROBABILITIES) if has_probabilities(estimator) else (LABEL, PREDICTION)
+    content: bytes = _renamed(model, kept).SerializeToString()
     return content
 
 
@@ -68,11 +74,13 @@ def to_skops(estimator: Any) -> bytes:
     return content
 
 
-def _renamed(model: Any) -> Any:
-    """Give the outputs the names that metadata has, whatever converter made them."""
+def _renamed(model: Any, kept: Collection[str]) -> Any:
+    """Give the outputs our names, whatever converter made them, and leave out what the estimator has no word for."""
     renamed = {output.name: _OWN_NAMES.get(output.name, output.name) for output in model.graph.output}
-    for output in model.graph.output:
+    for output in list(model.graph.output):
         output.name = renamed[output.name]
+        if output.name not in kept:
+            model.graph.output.remove(output)
     for node in model.graph.node:
         for names in (node.input, node.output):
             for place, name in enumerate(names):

@@ -1,40 +1,47 @@
 """Golden cases of a packed model: rows whose answers it must give again, asked by /score and by V2. Pure."""
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiapp_packing.choices import Choices
-from aiapp_packing.conversion import INPUT, LABEL, PREDICTION, PROBABILITIES
-from aiapp_packing.proof import Outputs
+from aiapp_packing.conversion import PROBABILITIES
+from aiapp_serving.engine import ModelMetadata, Tensors
 
 MOST: Final = 10
 """Rows that become cases."""
 
 
-def golden_cases(rows: NDArray[Any], outputs: Outputs, choices: Choices) -> dict[str, Any]:
-    """Return the content of golden/packed.json: two cases a row, of the rows that the model is surest of."""
-    first = LABEL if LABEL in outputs else PREDICTION
+def golden_cases(
+    rows: NDArray[Any], outputs: Tensors, model: ModelMetadata, label: str, choices: Choices
+) -> dict[str, Any]:
+    """Return the content of golden/packed.json: two cases a row, of the rows that the model is surest of.
+
+    label: see prove.
+    """
+    first, taken = model.outputs[0].name, model.inputs[0]
     cases: list[dict[str, Any]] = []
     values = outputs[first].tolist()
-    for row in _chosen(outputs, first):
+    expected = _label if label else partial(_number, choices.tolerance)
+    for row in _chosen(outputs, first, label):
         value = values[row]
         named = choices.labels[value] if choices.labels else value
         given = rows[row].tolist()
         body = {"input": given}
-        cases.append(_case(f"row-{row}-score", "/score", body, "$.result", _expected(first, named, choices)))
-        asked = {"name": INPUT, "datatype": choices.datatype, "shape": [1, len(given)], "data": given}
+        cases.append(_case(f"row-{row}-score", "/score", body, "$.result", expected(named)))
+        asked = {"name": taken.name, "datatype": taken.datatype, "shape": [1, len(given)], "data": given}
         v2 = {"inputs": [asked], "outputs": [{"name": first}]}
-        path = f"/v2/models/{choices.name}/infer"
-        cases.append(_case(f"row-{row}-v2", path, v2, "$.outputs[0].data", _expected(first, _flat(value), choices)))
+        path = f"/v2/models/{model.name}/infer"
+        cases.append(_case(f"row-{row}-v2", path, v2, "$.outputs[0].data", expected(_flat(value))))
     return {"cases": cases}
 
 
-def _chosen(outputs: Outputs, first: str) -> list[int]:
-    """Return rows whose numbers JSON can write: of a classifier the surest of every class, else the first ones."""
+def _chosen(outputs: Tensors, first: str, label: str) -> list[int]:
+    """Return rows: of a classifier the surest of every class, else the first ones."""
     values = outputs[first]
-    if first != LABEL:
+    if not label:
         return list(range(min(MOST, len(values))))
     probabilities = outputs.get(PROBABILITIES)
     surest = np.zeros(len(values)) if probabilities is None else probabilities.reshape(len(values), -1).max(axis=1)
@@ -42,11 +49,13 @@ def _chosen(outputs: Outputs, first: str) -> list[int]:
     return sorted(found)[:MOST]
 
 
-def _expected(first: str, value: Any, choices: Choices) -> dict[str, Any]:
-    if first == LABEL:
-        return {"equals": value}
+def _label(value: Any) -> dict[str, Any]:
+    return {"equals": value}
+
+
+def _number(tolerance: float, value: Any) -> dict[str, Any]:
     largest = max(1.0, *(abs(number) for number in _flat(value)))
-    return {"equals": value, "tolerance": choices.tolerance * largest}
+    return {"equals": value, "tolerance": tolerance * largest}
 
 
 def _flat(value: Any) -> list[Any]:

@@ -8,17 +8,15 @@ from typing import Any, Final
 import numpy as np
 
 from aiapp_packing.choices import Choices
-from aiapp_packing.conversion import INPUT, LABEL, PROBABILITIES, is_classifier
+from aiapp_packing.conversion import PROBABILITIES, is_classifier
 from aiapp_packing.errors import PackingError
-from aiapp_packing.proof import Outputs
+from aiapp_serving.engine import ModelMetadata, TensorMetadata
 
-PLATFORMS: Final = {"onnx": "onnx_onnxv1", "skops": "sklearn_skops"}
 _MAKERS: Final = {"onnx": ("scikit-learn", "skl2onnx", "onnx"), "skops": ("scikit-learn", "skops")}
-_DATATYPES: Final = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "int32": "INT32", "bool": "BOOL"}
 
 
-def metadata(estimator: Any, columns: int, outputs: Outputs, choices: Choices) -> dict[str, Any]:
-    """Describe a model by the outputs that it gave.
+def metadata(estimator: Any, columns: int, own: ModelMetadata, choices: Choices) -> dict[str, Any]:
+    """Describe a model: what the runtime finds in its file, and what its author calls it.
 
     Raises:
         PackingError: columns or labels are not as many as the model has, or labels stand for no whole numbers.
@@ -26,15 +24,17 @@ def metadata(estimator: Any, columns: int, outputs: Outputs, choices: Choices) -
     if choices.columns and len(choices.columns) != columns:
         problem = f"{len(choices.columns)} column names are given, the rows have {columns} columns"
         raise PackingError(problem, "give one name a column, in their order")
-    taken: dict[str, Any] = {"name": INPUT, "datatype": choices.datatype, "shape": [-1, columns]}
-    if choices.columns:
-        taken["parameters"] = {"columns": list(choices.columns)}
-    names = class_names(estimator, choices)
+    (table,) = own.inputs
+    taken: dict[str, Any] = {"name": table.name, "datatype": table.datatype, "shape": [-1, columns]}
+    if names := choices.columns or table.columns:
+        taken["parameters"] = {"columns": list(names)}
+    classes = class_names(estimator, choices)
+    first = own.outputs[0].name
     return {
         "name": choices.name,
-        "platform": PLATFORMS[choices.format],
+        "platform": own.platform,
         "inputs": [taken],
-        "outputs": [_output(name, values, names, choices) for name, values in outputs.items()],
+        "outputs": [_output(one, classes, choices.labels if one.name == first else ()) for one in own.outputs],
         "parameters": {"frameworks": _frameworks(choices)},
     }
 
@@ -54,16 +54,12 @@ def class_names(estimator: Any, choices: Choices) -> tuple[str, ...]:
     return choices.labels
 
 
-def _output(name: str, values: Any, names: tuple[str, ...], choices: Choices) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "name": name,
-        "datatype": _DATATYPES.get(values.dtype.name, "BYTES"),
-        "shape": [-1, *values.shape[1:]],
-    }
-    if name == LABEL and choices.labels:
-        described["parameters"] = {"labels": list(choices.labels)}
-    if name == PROBABILITIES and values.ndim == 2 and values.shape[1] == len(names):
-        described["parameters"] = {"columns": list(names)}
+def _output(own: TensorMetadata, classes: tuple[str, ...], labels: tuple[str, ...]) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": own.name, "datatype": own.datatype, "shape": list(own.shape)}
+    if labels:
+        described["parameters"] = {"labels": list(labels)}
+    if own.name == PROBABILITIES and own.shape[1:] == (len(classes),):
+        described["parameters"] = {"columns": list(classes)}
     return described
 
 

@@ -5,7 +5,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 from aiapp_models.contract import GOLDEN_DIR, METADATA, SHA256SUMS
 from aiapp_models.manifest import SumLine, content_digest, render_sums
 from aiapp_packing.choices import Choices
-from aiapp_packing.conversion import to_onnx, to_skops
+from aiapp_packing.conversion import is_classifier, to_onnx, to_skops
 from aiapp_packing.errors import PackingError
 from aiapp_packing.golden import golden_cases
 from aiapp_packing.metadata import metadata
-from aiapp_packing.proof import Outputs, Proof, as_sent, by_estimator, by_onnx, prove
-from aiapp_packing.rows import checked_rows
+from aiapp_packing.proof import Proof, as_sent, by_estimator, prove
+from aiapp_packing.rows import Rows, checked_rows
+from aiapp_packing.served import ask_golden_cases, load_served
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,48 +49,57 @@ def pack(estimator: Any, rows: Any, folder: Path, name: str = "model", choices: 
         fix = "versions never change: choose another folder, or delete this one"
         raise PackingError(f"{folder} holds something already", fix)
     given = checked_rows(rows, "rows")
-    sent = as_sent(given, chosen)
-    model, outputs, proof = _converted(estimator, given, sent, chosen)
-    described = metadata(estimator, given.shape[1], outputs, chosen)
-    usable = np.isfinite(sent).all(axis=1)  # JSON has no NaN
-    golden = golden_cases(sent[usable], {key: values[usable] for key, values in outputs.items()}, chosen)
-    files = {f"model.{chosen.format}": model, METADATA: _json(described)}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        packed = _packed(estimator, given, staging, chosen)
+        staging.chmod(0o755)
+        staging.rename(folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return replace(packed, folder=folder)
+
+
+def _packed(estimator: Any, rows: Rows, folder: Path, choices: Choices) -> Packed:
+    """Fill a folder, and prove it as the runtime serves it; SHA256SUMS comes last."""
+    convert = to_skops if choices.format == "skops" else partial(to_onnx, columns=rows.shape[1], choices=choices)
+    files = {f"model.{choices.format}": convert(estimator)}
+    _write(folder, files)
+    files[METADATA] = _json(metadata(estimator, rows.shape[1], load_served(folder, choices).metadata, choices))
+    _write(folder, files)
+
+    engine = load_served(folder, choices)
+    (taken,), first = engine.metadata.inputs, engine.metadata.outputs[0].name
+    label = first if is_classifier(estimator) else ""
+    sent = as_sent(rows, taken.datatype)
+    outputs = engine.infer({taken.name: sent}, ())
+    proof = prove(by_estimator(estimator, rows, first), outputs, label, choices.tolerance)
+
+    usable = _writable(sent) & _writable(outputs[first])
+    of_usable = {name: values[usable] for name, values in outputs.items()}
+    golden = golden_cases(sent[usable], of_usable, engine.metadata, label, choices)
     if golden["cases"]:
         files[f"{GOLDEN_DIR}/packed.json"] = _json(golden)
-    return Packed(folder, _write(folder, files), proof, len(golden["cases"]))
+        _write(folder, files)
+        ask_golden_cases(folder, engine)
+    lines = [SumLine(hashlib.sha256(content).hexdigest(), path) for path, content in files.items()]
+    _write(folder, {SHA256SUMS: render_sums(lines)})
+    return Packed(folder, content_digest(lines), proof, len(golden["cases"]))
 
 
-def _converted(
-    estimator: Any, rows: NDArray[np.float64], sent: NDArray[Any], choices: Choices
-) -> tuple[bytes, Outputs, Proof]:
-    """Return the model file, what it answers, and the proof that the estimator answers the same."""
-    expected = by_estimator(estimator, rows)
-    if choices.format == "skops":
-        content = to_skops(estimator)
-        outputs = by_estimator(estimator, sent)  # it is the same code that serves it
-    else:
-        content = to_onnx(estimator, rows.shape[1], choices)
-        answered = by_onnx(content, sent)
-        outputs = {name: answered[name] for name in expected if name in answered} or answered
-    return content, outputs, prove(expected, outputs, choices.tolerance)
+def _writable(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell the rows that JSON can write, which has no NaN."""
+    if values.dtype.kind != "f":
+        return np.ones(len(values), dtype=np.bool_)
+    return np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
 
 
 def _json(value: object) -> bytes:
     return f"{json.dumps(value, indent=1)}\n".encode()
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> str:
-    """Write beside the folder and move into its place, so that it is whole or not there; return the digest."""
-    lines = [SumLine(hashlib.sha256(content).hexdigest(), path) for path, content in files.items()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for path, content in (*files.items(), (SHA256SUMS, render_sums(lines))):
-            (staging / path).parent.mkdir(exist_ok=True)
-            (staging / path).write_bytes(content)
-        staging.chmod(0o755)
-        staging.rename(folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    return content_digest(lines)
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(content)

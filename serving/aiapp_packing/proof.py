@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aiapp_packing.choices import Choices
-from aiapp_packing.conversion import INPUT, LABEL, PREDICTION, PROBABILITIES, is_classifier
+from aiapp_packing.conversion import PROBABILITIES, has_probabilities
 from aiapp_packing.errors import PackingError
 from aiapp_packing.rows import Rows
+from aiapp_serving.engine import Tensors
 
 Outputs = dict[str, NDArray[Any]]
 
@@ -28,39 +28,29 @@ class Proof:
         return f"{self.rows} rows, equal labels and numbers, which differ by {self.largest:.1e} at most"
 
 
-def as_sent(rows: Rows, choices: Choices) -> NDArray[Any]:
-    """Return the rows as a client's numbers reach the model.
+def as_sent(rows: Rows, datatype: str) -> NDArray[Any]:
+    """Return the rows as a client's numbers reach a model with an input of this datatype.
 
     Raises:
         PackingError: a value is too large for them.
     """
     with np.errstate(over="ignore"):
-        sent = rows.astype(np.float32 if choices.datatype == "FP32" else np.float64)
+        sent = rows.astype(np.float32 if datatype == "FP32" else np.float64)
     if lost := np.flatnonzero((np.isinf(sent) & ~np.isinf(rows)).any(axis=1)).tolist():
         raise PackingError(f"row {lost[0]} holds a number too large for FP32", "pack with --datatype FP64")
     return sent
 
 
-def by_estimator(estimator: Any, rows: Rows) -> Outputs:
-    """Return what the estimator itself answers, by the names of the packed model's outputs."""
-    predicted = np.asarray(estimator.predict(rows))
-    if not is_classifier(estimator):
-        return {PREDICTION: predicted}
-    probabilities = getattr(estimator, "predict_proba", None)  # absent where it has none, as of an SVC without them
-    return {LABEL: predicted, **({PROBABILITIES: np.asarray(probabilities(rows))} if probabilities else {})}
+def by_estimator(estimator: Any, rows: Rows, first: str) -> Outputs:
+    """Return what the estimator itself answers, by the names of the packed model's outputs, of which `first` is one."""
+    answers = {first: np.asarray(estimator.predict(rows))}
+    if has_probabilities(estimator):
+        answers[PROBABILITIES] = np.asarray(estimator.predict_proba(rows))
+    return answers
 
 
-def by_onnx(content: bytes, rows: NDArray[Any]) -> Outputs:
-    """Return what onnxruntime answers."""
-    import onnxruntime  # noqa: PLC0415 - of packing and serving ONNX alone
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {INPUT: rows}), strict=True))
-
-
-def prove(expected: Outputs, got: Outputs, tolerance: float) -> Proof:
-    """Compare what the two answer.
+def prove(expected: Outputs, got: Tensors, label: str, tolerance: float) -> Proof:
+    """Compare what the two answer. label: the output that must be equal; empty: all are numbers.
 
     Raises:
         PackingError: labels differ, or numbers by more than the tolerance; the rows are named.
@@ -71,7 +61,7 @@ def prove(expected: Outputs, got: Outputs, tolerance: float) -> Proof:
         if name not in got:
             fix = "pack it with --format skops"
             raise PackingError(f"the converted model has no output {name!a}, only {', '.join(got)}", fix)
-        if name == LABEL:
+        if name == label:
             _same_labels(values, got[name])
         else:
             largest = max(largest, _close(name, values, got[name].reshape(values.shape), tolerance))

@@ -6,11 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import onnxruntime
 import pytest
-import skops.io
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
@@ -22,7 +20,7 @@ from sklearn.svm import SVC
 
 from aiapp_models.manifest import content_digest, parse_sums
 from aiapp_packing import Choices, Packed, PackingError, pack
-from aiapp_packing.__main__ import main
+from aiapp_serving.formats import AdminChoices, load
 from aiapp_serving.gate.case_files import read_cases
 
 LABELS = ("setosa", "versicolor", "virginica")
@@ -49,6 +47,13 @@ class Constant(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, rows: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.zeros(len(rows), dtype=np.int64)
+
+
+class BesideOthers(Constant):
+    """An estimator whose answer to a row depends on the rows beside it."""
+
+    def predict(self, rows: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.asarray(rows[:, 2] > rows[:, 2].mean(), dtype=np.int64)
 
 
 def packed(folder: Path, estimator: Any = None, rows: Any = None, **chosen: Any) -> Packed:
@@ -182,12 +187,38 @@ def test_a_step_without_a_converter_is_named_with_the_way_out(tmp_path: Path, la
     assert "--format skops" in caught.value.fix
 
 
-def test_skops_takes_what_onnx_does_not_know(tmp_path: Path) -> None:
+def test_skops_takes_what_onnx_does_not_know_and_the_runtime_serves_it(tmp_path: Path) -> None:
     estimator = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression(max_iter=500)).fit(*iris())
-    packed(tmp_path / "1", estimator, format="skops", labels=LABELS)
-    loaded = skops.io.load(tmp_path / "1" / "model.skops")
-    assert loaded.predict(iris()[0]).tolist() == estimator.predict(iris()[0]).tolist()
-    assert document(tmp_path / "1")["outputs"][0]["parameters"] == {"labels": list(LABELS)}
+    packed(tmp_path / "1", estimator, name="iris", format="skops", columns=("a", "b", "c", "d"), labels=LABELS)
+    engine = load(tmp_path / "1", AdminChoices())
+    assert engine.score(iris()[0].tolist()) == [LABELS[label] for label in estimator.predict(iris()[0])]
+    (taken,) = engine.metadata.inputs
+    assert (engine.metadata.name, taken.datatype, taken.columns) == ("iris", "FP64", ("a", "b", "c", "d"))
+
+
+@pytest.mark.parametrize("estimator", [classifier(), SVC().fit(*iris()), LinearRegression().fit(*iris())])
+@pytest.mark.parametrize("chosen", ["onnx", "skops"])
+def test_the_runtime_loads_what_was_packed(tmp_path: Path, estimator: Any, chosen: str) -> None:
+    packed(tmp_path / "1", estimator, format=chosen, tolerance=1e-3)
+    written = [output["name"] for output in document(tmp_path / "1")["outputs"]]
+    assert written == [output.name for output in load(tmp_path / "1", AdminChoices()).metadata.outputs]
+
+
+def test_types_that_nobody_trusts_are_named_with_the_charts_value_and_nothing_is_written(tmp_path: Path) -> None:
+    estimator, name = Constant().fit(*iris()), f"{Constant.__module__}.{Constant.__qualname__}"
+    with pytest.raises(PackingError) as caught:
+        packed(tmp_path / "1", estimator, format="skops")
+    assert name in caught.value.problem
+    assert "models.trustedTypes" in caught.value.fix
+    assert list(tmp_path.iterdir()) == []
+    packed(tmp_path / "1", estimator, format="skops", trusted_types=frozenset({name}))
+
+
+def test_a_case_that_is_answered_otherwise_alone_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    types = frozenset({f"{BesideOthers.__module__}.{BesideOthers.__qualname__}"})
+    with pytest.raises(PackingError, match=r"the golden case row-\d+-score would fail at the gate: .* expected 1"):
+        packed(tmp_path / "1", BesideOthers().fit(*iris()), format="skops", trusted_types=types)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
@@ -215,56 +246,3 @@ def test_what_does_not_fit_the_model_is_named(tmp_path: Path, chosen: dict[str, 
 def test_the_gate_reads_the_cases(tmp_path: Path) -> None:
     version = packed(tmp_path / "1")
     assert len(read_cases([tmp_path / "1" / "golden"], frozenset(), tmp_path)) == version.cases == 6
-
-
-def write_csv(folder: Path) -> Path:
-    lines = ["a,b,c,d", *(",".join(map(str, row)) for row in iris()[0].tolist())]
-    (folder / "rows.csv").write_text("\n".join(lines))
-    return folder / "rows.csv"
-
-
-def test_the_command_packs_a_pickle_only_when_told_that_it_is_ones_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    joblib.dump(classifier(), tmp_path / "model.joblib")
-    arguments = ["pack", str(tmp_path / "model.joblib"), "--rows", str(write_csv(tmp_path))]
-    arguments += ["--out", str(tmp_path / "1"), "--name", "iris"]
-    assert main(arguments) == 1
-    said = capsys.readouterr().err
-    assert "loading it runs whatever code its author put into it" in said
-    assert "next: if you made it yourself, add --allow-pickle" in said
-    assert not (tmp_path / "1").exists()
-
-    assert main([*arguments, "--allow-pickle"]) == 0
-    assert "150 rows, equal labels" in capsys.readouterr().out
-    assert document(tmp_path / "1")["inputs"][0]["parameters"] == {"columns": ["a", "b", "c", "d"]}
-
-
-def test_the_command_packs_an_attribute_of_a_module(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    joblib.dump(classifier(), tmp_path / "own.joblib")
-    (tmp_path / "own_training.py").write_text("import joblib\npipeline = joblib.load('own.joblib')\n")
-    monkeypatch.chdir(tmp_path)
-    np.save("rows.npy", iris()[0])
-    assert main(["pack", "own_training:pipeline", "--rows", "rows.npy", "--out", "1"]) == 0
-    assert main(["pack", "own_training:other", "--rows", "rows.npy", "--out", "2"]) == 1
-    assert "own_training has no other" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "problem"),
-    [
-        ("rows.csv", "a,b\n1,2\n3,x\n", "line 3 has 'x', which is no number"),
-        ("rows.csv", "1,2\n3\n", "line 2 has 1 values, the first one 2"),
-        ("rows.json", "[[1, 2], [3]]", "something else than rows of numbers"),
-        ("rows.json", "[1, 2]", "not [rows, columns]"),
-        ("rows.txt", "", "does not end in .csv, .json, .npy"),
-    ],
-)
-def test_rows_that_are_none_are_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, problem: str
-) -> None:
-    (tmp_path / name).write_text(content)
-    assert main(["pack", "m.skops", "--rows", str(tmp_path / name), "--out", str(tmp_path / "1")]) == 1
-    assert problem in capsys.readouterr().err

@@ -78,6 +78,9 @@ class Endpoints:
         check_headers(headers, _INFER_BODY if length is None else _INFER_RAW_BODY, _INFER_ANSWERS)
         if length is not None:
             body, raw = split(body, length)
+            if not body:
+                tensors, identity, asked = self._reader.read_raw(raw)
+                return self._writer.write(self._engine.infer(tensors, asked.names), asked, identity)
         try:
             document = parse_json(body)
         except BadJson as error:

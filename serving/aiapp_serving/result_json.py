@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 _OPTIONS: Final = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+_TOO_LONG: Final = "64-bit"
 _FIX: Final = "use lists, objects, text, finite numbers"
 
 
@@ -17,12 +18,28 @@ def write_result(result: object) -> bytes:
         TypeError: JSON cannot hold it.
     """
     try:
-        body = orjson.dumps({"result": result}, _arrays_as_lists, _OPTIONS)
+        try:
+            body = orjson.dumps({"result": result}, _arrays_as_lists, _OPTIONS)
+        except orjson.JSONEncodeError as error:
+            if _TOO_LONG not in str(error):
+                raise
+            return _with_long_numbers(result)
         if b"null" in body:  # also what orjson makes of NaN and infinity
             json.dumps(result, default=_plain, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"run() returned what JSON cannot hold; {_FIX}") from error
     return body
+
+
+def _with_long_numbers(result: object) -> bytes:
+    """Write whole numbers of any length exactly; orjson writes those of up to 64 bits."""
+    text = json.dumps({"result": result}, default=_parts, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
+
+
+def _parts(value: Any) -> Any:
+    """Return what stands for a value that the standard library does not write: its parts, or as orjson writes it."""
+    return _plain(value) or orjson.loads(orjson.dumps(value, _arrays_as_lists, _OPTIONS))
 
 
 def _arrays_as_lists(value: Any) -> Any:

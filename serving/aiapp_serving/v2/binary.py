@@ -1,11 +1,13 @@
 """Tensors as raw bytes behind the JSON of a request or an answer (the extension `binary_tensor_data`). Pure."""
 
+import math
 import struct
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiapp_serving.engine import TensorMetadata
 from aiapp_serving.errors import InvalidInput, Refused
 from aiapp_serving.v2.datatypes import Datatype
 
@@ -48,10 +50,43 @@ def from_bytes(raw: memoryview, datatype: Datatype, shape: tuple[int, ...], wher
     return np.frombuffer(raw, datatype.dtype).reshape(shape)
 
 
-def to_bytes(array: NDArray[Any]) -> bytes:
-    """Return an array's values as raw bytes; each text behind its length of four bytes."""
+def raw_shape(known: TensorMetadata, datatype: Datatype, size: int, where: str) -> tuple[int, ...]:
+    """Return the shape of a body that is nothing but an input's values; any number of rows is one, if it must be.
+
+    Raises:
+        InvalidInput: the bytes do not decide it.
+    """
+    if datatype.name == "BYTES":
+        if known.shape not in ((1,), (-1,), (-1, 1), (1, 1)):
+            raise InvalidInput(f"{where}: raw bytes alone are one text, the model takes the shape {list(known.shape)}")
+        return tuple(1 for _ in known.shape)
+    free = [axis for axis, length in enumerate(known.shape) if length == -1]
+    shape = list(known.shape)
+    if len(free) == 2 and free[0] == 0:
+        shape[free.pop(0)] = 1
+    if len(free) > 1:
+        raise InvalidInput(f"{where}: the number of bytes does not decide the shape {shape}; send JSON before them")
+    if free:
+        row = datatype.dtype.itemsize * math.prod(length for length in shape if length != -1)
+        if not row or size % row:
+            raise InvalidInput(f"{where}: {size} bytes are no multiple of the {row} that the shape {shape} takes")
+        shape[free[0]] = size // row
+    return tuple(shape)
+
+
+def from_raw(raw: memoryview, datatype: Datatype, shape: tuple[int, ...], where: str) -> NDArray[Any]:
+    """Return a body that is nothing but an input's values as an array; a text comes without its length."""
+    if datatype.name == "BYTES":
+        text = np.empty(shape, object)
+        text.flat[0] = bytes(raw)
+        return text
+    return from_bytes(raw, datatype, shape, where)
+
+
+def to_bytes(array: NDArray[Any]) -> bytes | memoryview:
+    """Return an array's values, of a datatype of the protocol, as raw bytes; each text behind its length."""
     if array.dtype.kind not in "OUS":
-        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
     parts: list[bytes] = []
     for item in array.ravel().tolist():
         text = item if isinstance(item, bytes) else str(item).encode()

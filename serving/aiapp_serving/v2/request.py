@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from aiapp_serving.engine import ModelMetadata, TensorMetadata, Tensors
 from aiapp_serving.errors import InvalidInput, Refused
-from aiapp_serving.v2.binary import from_bytes
+from aiapp_serving.v2.binary import from_bytes, from_raw, raw_shape
 from aiapp_serving.v2.datatypes import DATATYPES, Datatype
-from aiapp_serving.v2.requested import RequestedOutputs, requested_outputs
+from aiapp_serving.v2.requested import ALL_BINARY, RequestedOutputs, requested_outputs
 from aiapp_serving.v2.values import array_of, shown
 
 MAX_INPUTS: Final = 1_024
@@ -20,6 +20,7 @@ MAX_ROWS: Final = 100_000
 
 _FIELDS: Final = frozenset({"id", "model_name", "parameters", "inputs", "outputs"})
 _INPUT_FIELDS: Final = frozenset({"name", "shape", "datatype", "parameters", "data"})
+_LENGTHS: Final = frozenset({int})
 _REFUSED: Final = {
     "sequence_id": "sequences of requests are not supported; send each request for itself",
     "shared_memory_region": "shared memory is not supported; send the values as data or binary_data_size",
@@ -39,6 +40,7 @@ class RequestReader:
 
     def __init__(self, metadata: ModelMetadata) -> None:
         self._model = metadata.name
+        self._metadata = metadata
         self._inputs = {tensor.name: tensor for tensor in metadata.inputs}
         self._outputs = tuple(tensor.name for tensor in metadata.outputs)
 
@@ -63,6 +65,22 @@ class RequestReader:
         parameters = parameters_of(document, "the request")
         outputs = requested_outputs(document.get("outputs"), parameters, self._outputs)
         return InferRequest(self._tensors(inputs, raw), identity, outputs)
+
+    def read_raw(self, raw: memoryview) -> InferRequest:
+        """Return the request of a body without JSON: the values of the model's one input, and all outputs as bytes.
+
+        Raises:
+            InvalidInput: the model's metadata and the number of bytes do not decide the shape.
+        """
+        if len(self._inputs) != 1:
+            problem = f"the model has {len(self._inputs)}; send JSON before the bytes, and its length"
+            raise InvalidInput(f"Inference-Header-Content-Length 0 is for models of one input, {problem}")
+        (known,) = self._metadata.inputs
+        where = f"input {_safe(known.name)}"
+        datatype = _datatype(known.datatype, known, where)
+        shape = raw_shape(known, datatype, len(raw), where)
+        checked = _shape(list(shape), known, where)
+        return InferRequest({known.name: from_raw(raw, datatype, checked, where)}, None, ALL_BINARY)
 
     def _tensors(self, inputs: list[Any], raw: memoryview | None) -> dict[str, NDArray[Any]]:
         tensors: dict[str, NDArray[Any]] = {}
@@ -126,7 +144,11 @@ def _datatype(asked: Any, known: TensorMetadata | None, where: str) -> Datatype:
 
 def _shape(asked: Any, known: TensorMetadata | None, where: str) -> tuple[int, ...]:
     """Return the shape, checked against what the model takes and what one request may hold."""
-    if type(asked) is not list or any(type(length) is not int or not 0 <= length < 2**63 for length in asked):
+    if (
+        type(asked) is not list
+        or not _LENGTHS.issuperset(map(type, asked))
+        or (asked and not 0 <= min(asked) <= max(asked) < 2**63)
+    ):
         raise InvalidInput(f"{where}: shape must be a list of whole numbers from 0, got {_shown_shape(asked)}")
     if len(asked) > MAX_RANK:
         raise InvalidInput(f"{where}: shape has {len(asked)} numbers; at most {MAX_RANK} are allowed")
@@ -146,12 +168,12 @@ def _shape(asked: Any, known: TensorMetadata | None, where: str) -> tuple[int, .
 
 
 def _check_shape(shape: tuple[int, ...], known: TensorMetadata, where: str) -> None:
-    if len(shape) == len(known.shape):
-        for got, expected in zip(shape, known.shape, strict=True):
-            if expected not in (-1, got):
-                break
-        else:
-            return
+    if shape == known.shape or (shape[1:] == known.shape[1:] and known.shape[:1] == (-1,) and shape):
+        return
+    if len(shape) == len(known.shape) and all(
+        expected in (-1, got) for got, expected in zip(shape, known.shape, strict=True)
+    ):
+        return
     columns = f" (columns: {_listed(known.columns)})" if known.columns else ""
     raise InvalidInput(f"{where}: expected the shape {list(known.shape)}{columns}, got {list(shape)}")
 

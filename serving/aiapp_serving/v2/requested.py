@@ -17,6 +17,7 @@ class RequestedOutputs(NamedTuple):
 
 
 ALL: Final = RequestedOutputs()
+ALL_BINARY: Final = RequestedOutputs((), None)
 
 
 def requested_outputs(asked: Any, parameters: dict[str, Any], known: tuple[str, ...]) -> RequestedOutputs:

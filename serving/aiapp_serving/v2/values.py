@@ -1,7 +1,7 @@
 """Values of a tensor in JSON to an array: none is turned into another kind of value. Pure."""
 
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from aiapp_serving.v2.datatypes import Datatype
 
 SHOWN: Final = 40
 """Characters of a wrong value that its error repeats."""
+SHORT: Final = 64
+"""Values up to which Python is quicker than numpy at finding the largest."""
 
 
 def array_of(
@@ -33,13 +35,23 @@ def array_of(
         raise InvalidInput(f"{where}: expected {count} values for the shape {list(shape)}, got {len(flat)}")
     if flat and not datatype.json.issuperset(map(type, flat)):
         _refuse(flat, datatype, columns, shape, where)
-    if datatype.bounds and not (datatype.bounds[0] <= min(flat) and max(flat) <= datatype.bounds[1]):
+    if (array := _converted(flat, datatype)) is None:
         _refuse(flat, datatype, columns, shape, where)
+    return array.reshape(shape)
+
+
+def _converted(flat: list[Any], datatype: Datatype) -> NDArray[Any] | None:
+    """Return numbers, truth values or texts as an array, none if a number is too large; each way where it is quick."""
     try:
-        return np.array(flat, datatype.dtype).reshape(shape)
+        if datatype.bounds is None:
+            return np.array(flat, datatype.dtype)
+        least, most = datatype.bounds
+        if len(flat) <= SHORT:
+            return np.array(flat, datatype.dtype) if least <= min(flat) and max(flat) <= most else None
+        wide = np.array(flat, np.float64)
     except OverflowError:
-        _refuse(flat, datatype, columns, shape, where)
-        raise
+        return None
+    return wide.astype(datatype.dtype) if least <= wide.min() and wide.max() <= most else None
 
 
 def shown(value: object) -> str:
@@ -82,12 +94,15 @@ def _flattened(data: list[Any], shape: tuple[int, ...], where: str) -> list[Any]
     return level
 
 
-def _refuse(flat: list[Any], datatype: Datatype, columns: tuple[str, ...], shape: tuple[int, ...], where: str) -> None:
+def _refuse(
+    flat: list[Any], datatype: Datatype, columns: tuple[str, ...], shape: tuple[int, ...], where: str
+) -> NoReturn:
     """Refuse the first value that the datatype does not hold."""
     for index, value in enumerate(flat):
         if not _fits(value, datatype):
             place = _place(index, columns, shape)
             raise InvalidInput(f"{where}: {place}: expected {_expected(value, datatype)}, got {shown(value)}")
+    raise InvalidInput(f"{where}: data has a value that {datatype.name} does not hold")
 
 
 def _fits(value: Any, datatype: Datatype) -> bool:

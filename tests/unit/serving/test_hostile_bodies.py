@@ -115,6 +115,67 @@ def test_raw_bytes_go_in_and_come_out_as_they_are() -> None:
     assert json.loads(answer.body[:length])["outputs"][0]["parameters"] == {"binary_data_size": 16}
 
 
+RAW_ALONE = {"HTTP_INFERENCE_HEADER_CONTENT_LENGTH": "0", "CONTENT_TYPE": "application/octet-stream"}
+
+
+def of_one_input(datatype: str, *shape: int) -> Endpoints:
+    echo = Echo()
+    echo.metadata = ModelMetadata("any", "", (TensorMetadata("X", datatype, shape),))
+    return Endpoints(echo, Release())
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "body", "shape", "behind"),
+    [
+        (ENDPOINTS, bytes(32), [2, 4], bytes(32)),
+        (of_one_input("INT16", 2, 3), bytes(range(12)), [2, 3], bytes(range(12))),
+        (of_one_input("FP64", -1, -1), bytes(24), [1, 3], bytes(24)),
+        (of_one_input("BYTES", -1, 1), b"a text", [1, 1], b"\x06\x00\x00\x00a text"),
+    ],
+)
+def test_a_body_of_raw_bytes_alone_is_the_one_input(
+    endpoints: Endpoints, body: bytes, shape: list[int], behind: bytes
+) -> None:
+    answer = endpoints.infer(body, RAW_ALONE)
+    length = int(dict(answer.headers)["Inference-Header-Content-Length"])
+    assert json.loads(answer.body[:length])["outputs"][0]["shape"] == shape
+    assert answer.body[length:] == behind
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "body", "words"),
+    [
+        (ENDPOINTS, bytes(15), "15 bytes are no multiple of the 16"),
+        (ENDPOINTS, b"", "holds no value"),
+        (of_one_input("INT8", 2, 3), bytes(7), "expected 6 bytes for INT8"),
+        (of_one_input("INT8", 2, -1, -1), bytes(6), "does not decide the shape"),
+        (of_one_input("BYTES", 2), b"a", "are one text"),
+    ],
+)
+def test_raw_bytes_that_do_not_decide_the_shape_are_refused(endpoints: Endpoints, body: bytes, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        endpoints.infer(body, RAW_ALONE)
+
+
+def test_an_output_that_a_model_without_metadata_does_not_give_is_refused_by_name() -> None:
+    asked = json.loads(tensor()) | {"outputs": [{"name": "Z"}]}
+    with pytest.raises(InvalidInput, match='the model gave no text "Z"; it gave X'):
+        ENDPOINTS.infer(json.dumps(asked).encode(), JSON_TYPE)
+
+
+def test_whole_numbers_of_any_length_are_answered_exactly() -> None:
+    body = b'{"input":[18446744073709551616,-99999999999999999999,0.5,"a"]}'
+    assert ENDPOINTS.score(body, JSON_TYPE).body == b'{"result":[18446744073709551616,-99999999999999999999,0.5,"a"]}'
+
+
+@pytest.mark.parametrize("wrong", [True, None, "1", 1e39, 10**400])
+def test_one_wrong_value_among_very_many_is_found(wrong: object) -> None:
+    data: list[object] = [0.5] * 4_000
+    data[2_001] = wrong
+    with pytest.raises(InvalidInput, match="column sepal_width, row 500"):
+        ENDPOINTS.infer(tensor(shape=[1_000, 4], data=data), JSON_TYPE)
+
+
 @pytest.mark.parametrize(
     ("datatype", "data", "wrong"),
     [

@@ -27,7 +27,7 @@ def golden_cases(
     expected = _label if label else partial(_number, choices.tolerance)
     for row in _chosen(outputs, first, label):
         value = values[row]
-        named = choices.labels[value] if choices.labels else value
+        named = choices.labels[value] if choices.labels else _one(value)
         given = rows[row].tolist()
         body = {"input": given}
         cases.append(_case(f"row-{row}-score", "/score", body, "$.result", expected(named)))
@@ -47,6 +47,11 @@ def _chosen(outputs: Tensors, first: str, label: str) -> list[int]:
     surest = np.zeros(len(values)) if probabilities is None else probabilities.reshape(len(values), -1).max(axis=1)
     found = [int(np.where(values == label, surest, -np.inf).argmax()) for label in dict.fromkeys(values.tolist())]
     return sorted(found)[:MOST]
+
+
+def _one(value: Any) -> Any:
+    """Return what /score answers for a row: the number itself where the output has one column."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _label(value: Any) -> dict[str, Any]:

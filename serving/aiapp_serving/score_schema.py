@@ -50,7 +50,8 @@ def score_result(metadata: ModelMetadata, code: Mapping[str, Any] | None) -> Sch
     if code is not None or not metadata.outputs:
         return {"description": "What the app's run() returns."}
     output = metadata.outputs[0]
-    one: Schema = {"enum": list(output.labels)} if output.labels else items_schema(output, output.shape[1:])
+    row = () if output.shape[1:] == (1,) else output.shape[1:]  # one number for a row of one column
+    one: Schema = {"enum": list(output.labels)} if output.labels else items_schema(output, row)
     many = {"type": "array", "items": one}
     return {"description": f"{output.name}: of one row, or a list of one for each row.", "anyOf": [one, many]}
 

@@ -1,12 +1,9 @@
 """What `aiapp-model` says: plain lines, and on a terminal errors in red; the next command on a line of its own."""
 
-import os
-from typing import Final, TextIO
+from typing import TextIO
 
 from aiapp_packing.errors import PackingError
-
-_RED: Final = "31"
-_GREEN: Final = "32"
+from aiapp_serving.terminal import GREEN, RED, print_line
 
 
 class Console:
@@ -14,7 +11,6 @@ class Console:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._colours = stream.isatty() and not os.environ.get("NO_COLOR")
 
     def say(self, line: str) -> None:
         """Write a line about what goes on."""
@@ -22,17 +18,13 @@ class Console:
 
     def done(self, line: str) -> None:
         """Write what came of it."""
-        self._write(line, _GREEN)
+        self._write(line, GREEN)
 
     def refuse(self, error: PackingError) -> None:
         """Write what is wrong, and what to do."""
-        self._write(error.problem, _RED)
+        self._write(error.problem, RED)
         if error.fix:
             self._write(f"next: {error.fix}", "")
 
     def _write(self, line: str, colour: str) -> None:
-        printable = "".join(character if character.isprintable() else " " for character in line)
-        encoding = self._stream.encoding or "utf-8"
-        printable = printable.encode(encoding, errors="replace").decode(encoding)
-        coloured = f"\x1b[{colour}m{printable}\x1b[0m" if colour and self._colours else printable
-        print(f"aiapp-model: {coloured}", file=self._stream, flush=True)
+        print_line("aiapp-model", line, colour, self._stream)

@@ -8,7 +8,7 @@ import orjson
 
 from aiapp_serving.admission import RETRY, Admission
 from aiapp_serving.answer import Answer
-from aiapp_serving.errors import BadJson, InvalidInput, Refused, problem
+from aiapp_serving.errors import InvalidInput, Refused, problem
 from aiapp_serving.metrics import WorkerMetrics
 from aiapp_serving.service import ScoringService
 from aiapp_serving.settings import ServeSettings
@@ -72,8 +72,6 @@ def failure(error: BaseException, path: str, request_id: str) -> Answer:
         return told(error.status, error.detail, path, request_id, error.headers)
     if isinstance(error, InvalidInput):
         return told(422, str(error), path, request_id)
-    if isinstance(error, BadJson):
-        return told(400, str(error), path, request_id)
     LOG.error("the app failed", exc_info=error, extra={"id": request_id})
     return told(500, FAILED, path, request_id)
 

@@ -20,8 +20,6 @@ from aiapp_serving.v2.response import ResponseWriter
 
 Hot = Callable[[bytes, Headers], Answer]
 
-LIVE: Final = Answer(200, (JSON,), b'{"live":true}')
-READY: Final = Answer(200, (JSON,), b'{"ready":true}')
 EXTENSIONS: Final = ("binary_tensor_data",)
 
 _JSON: Final = frozenset({"application/json"})
@@ -45,7 +43,6 @@ class Endpoints:
         self._has_tensors = bool(metadata.inputs)
         self._reader = RequestReader(metadata)
         self._writer = ResponseWriter(self.model, self.model_version)
-        self._version = _json(release.document(f"aiapp/{__version__}"))
         self._model_metadata = _json(model_document(metadata, self.model_version))
         self._model_ready = _json({"name": self.model, "ready": True})
         about = {"name": "aiapp", "version": __version__, "extensions": EXTENSIONS}
@@ -99,14 +96,6 @@ class Endpoints:
         if version is not None and version != self.model_version:
             known = f"this server has version {self.model_version!a}"
             raise Refused(404, f"there is no version {version[:64]!a} of model {self.model!a}; {known}")
-
-    def version(self) -> Answer:
-        """Answer what serves."""
-        return self._version
-
-    def ready(self) -> Answer:
-        """Answer that the model is loaded; without Endpoints there is none."""
-        return READY
 
     def server_metadata(self) -> Answer:
         """Answer what the server is."""

@@ -24,6 +24,12 @@ class TensorMetadata:
     columns: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
+    def takes(self, shape: Sequence[int]) -> bool:
+        """Tell whether an array of this shape is such a tensor."""
+        return len(shape) == len(self.shape) and all(
+            expected in (-1, length) for expected, length in zip(self.shape, shape, strict=True)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:

@@ -111,8 +111,5 @@ def _check_shapes(given: Tensors, inputs: Sequence[TensorMetadata]) -> None:
         raise InvalidInput(f"input.{name[:80]}: {what}")
     for name, tensor in expected.items():
         found = given[name].shape
-        fits = len(found) == len(tensor.shape) and all(
-            want in (-1, have) for want, have in zip(tensor.shape, found, strict=True)
-        )
-        if not fits:
+        if not tensor.takes(found):
             raise InvalidInput(f"input {name}: expected the shape {list(tensor.shape)}, got {list(found)}")

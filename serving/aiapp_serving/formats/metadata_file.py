@@ -89,10 +89,7 @@ def _shape(said: object, place: str, found: TensorMetadata) -> tuple[int, ...]:
     lengths = _list(said, place)
     if not all(type(length) is int and length >= -1 for length in lengths):
         raise _wrong(f"has {place} {shown(lengths)}, which is no list of lengths")
-    fits = len(lengths) == len(found.shape) and all(
-        own in {-1, length} for own, length in zip(found.shape, lengths, strict=True)
-    )
-    if found.shape and not fits:
+    if found.shape and not found.takes(lengths):
         raise _wrong(f"has {place} {shown(lengths)}, the model has {list(found.shape)}")
     return tuple(lengths)
 

@@ -1,16 +1,13 @@
 """What a gate says while it runs: plain lines, with colours on a terminal only."""
 
-import os
 from typing import Final, TextIO
 
 from aiapp_serving.gate.judgement import milliseconds
 from aiapp_serving.gate.masks import Mask
 from aiapp_serving.gate.outcome import CaseResult, Outcome, Result
+from aiapp_serving.terminal import GREEN, RED, YELLOW, print_line
 
-_GREEN: Final = "32"
-_RED: Final = "31"
-_YELLOW: Final = "33"
-_COLOURS: Final = {Result.PASSED: _GREEN, Result.FAILED: _RED, Result.INCONCLUSIVE: _YELLOW}
+_COLOURS: Final = {Result.PASSED: GREEN, Result.FAILED: RED, Result.INCONCLUSIVE: YELLOW}
 
 
 class Console:
@@ -19,7 +16,6 @@ class Console:
     def __init__(self, stream: TextIO, mask: Mask) -> None:
         self._stream = stream
         self._mask = mask
-        self._colours = stream.isatty() and not os.environ.get("NO_COLOR")
 
     def say(self, line: str) -> None:
         """Write one line at once."""
@@ -29,18 +25,14 @@ class Console:
         """Write what came of every case, of the comparison, and of the gate."""
         width = max((len(one.case.name) for one in outcome.cases), default=0)
         for one in outcome.cases:
-            self._write(_case_line(one, width), _RED if one.reason else _GREEN)
+            self._write(_case_line(one, width), RED if one.reason else GREEN)
         if outcome.comparison:
             self._write(f"comparison: {outcome.comparison.message}")
         reason = f" ({outcome.reason})" if outcome.reason else ""
         self._write(f"{outcome.result}{reason}: {outcome.message}", _COLOURS[outcome.result])
 
     def _write(self, line: str, colour: str = "") -> None:
-        printable = "".join(character if character.isprintable() else " " for character in self._mask(line))
-        encoding = self._stream.encoding or "utf-8"
-        printable = printable.encode(encoding, errors="replace").decode(encoding)
-        coloured = f"\x1b[{colour}m{printable}\x1b[0m" if colour and self._colours else printable
-        print(f"gate: {coloured}", file=self._stream, flush=True)
+        print_line("gate", self._mask(line), colour, self._stream)
 
 
 def _case_line(result: CaseResult, width: int) -> str:

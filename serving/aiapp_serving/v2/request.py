@@ -170,9 +170,7 @@ def _shape(asked: Any, known: TensorMetadata | None, where: str) -> tuple[int, .
 def _check_shape(shape: tuple[int, ...], known: TensorMetadata, where: str) -> None:
     if shape == known.shape or (shape[1:] == known.shape[1:] and known.shape[:1] == (-1,) and shape):
         return
-    if len(shape) == len(known.shape) and all(
-        expected in (-1, got) for got, expected in zip(shape, known.shape, strict=True)
-    ):
+    if known.takes(shape):
         return
     columns = f" (columns: {_listed(known.columns)})" if known.columns else ""
     raise InvalidInput(f"{where}: expected the shape {list(known.shape)}{columns}, got {list(shape)}")

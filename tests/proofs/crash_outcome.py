@@ -13,10 +13,14 @@ from proofs.write_proxy import Kill
 KEPT: Final = ("Deployment", "Job", "PodDisruptionBudget", "Service", "ServiceAccount")
 
 
+End = Mapping[str, Any]
+"""What a workflow came to, in words of JSON."""
+
+
 class Run(NamedTuple):
     """How a workflow went: what it came to, how many writes that took, and what never came."""
 
-    end: Mapping[str, Any]
+    end: End
     writes: int
     deaths: int
     wrong: str = ""
@@ -32,7 +36,7 @@ class Point(NamedTuple):
         return f"{self.workflow}, {'after' if self.kill.after else 'before'} write {self.kill.write}"
 
 
-def end_of(site: Site, rollouts: Sequence[tuple[int, Contents]], made: Counter[str]) -> Mapping[str, Any]:
+def end_of(site: Site, rollouts: Sequence[tuple[int, Contents]], made: Counter[str]) -> End:
     """Return what a workflow came to. rollouts: what the Deployment ran. made: how often each Job was created."""
     status = site.status
     return {
@@ -63,12 +67,12 @@ def differences(point: Point, without: Run, went: Run) -> str:
     return f"{point}: {'; '.join(different)}" if different else ""
 
 
-def masked(end: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+def masked(end: End, names: Mapping[str, str]) -> End:
     """Return it with other words for what is each site's own, such as its namespace."""
     text = json.dumps(end)
     for own, name in names.items():
         text = text.replace(own, name)
-    whole: Mapping[str, Any] = json.loads(text)
+    whole: End = json.loads(text)
     return whole
 
 

@@ -23,7 +23,8 @@ from proofs.standing_sources import digest_of
 from proofs.write_proxy import Answered, Kill, WriteProxy
 
 NAME: Final = "digits"
-PACE: Final = Pace(app=0, over=1, deaths=(8, 12))
+PACE: Final = Pace(app=0, over=1, deaths=(25, 31))
+"""A pod that dies in its bake does so after an operator that died at the end of the rollout is back."""
 GATE_AND_DEATH: Final = timedelta(seconds=20)
 """A gate is over sooner, even when the operator dies meanwhile."""
 SAS: Final = "sv=2024-11-04&sp=rl&se=2099-01-01T00:00:00Z&sig=c2ln"
@@ -33,7 +34,7 @@ LONGEST_WAIT: Final = 1.0
 class Site:
     """`rollouts` is what the Deployment ran, `made` how often each Job was created."""
 
-    bake, short_bake = "20s", "2s"
+    bake, short_bake = "60s", "2s"
 
     def __init__(self, plant: Plant, kill: Kill | None) -> None:
         self._plant = plant

@@ -10,7 +10,7 @@ from aiapp_serving.answer import JSON, Answer
 from aiapp_serving.engine import Engine
 from aiapp_serving.errors import BadJson, Refused
 from aiapp_serving.request_headers import Headers, check_headers
-from aiapp_serving.request_json import parse_json, read_input
+from aiapp_serving.request_json import parse_tensor_json, read_input
 from aiapp_serving.result_json import write_result
 from aiapp_serving.settings import Release
 from aiapp_serving.v2.binary import split
@@ -79,7 +79,7 @@ class Endpoints:
                 tensors, identity, asked = self._reader.read_raw(raw)
                 return self._writer.write(self._engine.infer(tensors, asked.names), asked, identity)
         try:
-            document = parse_json(body)
+            document = parse_tensor_json(body)
         except BadJson as error:
             raise Refused(400, str(error)) from None
         tensors, identity, asked = self._reader.read(document, raw)

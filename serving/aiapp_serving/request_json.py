@@ -24,6 +24,7 @@ MAX_BRACKETS: Final = 2_000_000
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}:"\\'))
 _ALIKE: Final = bytes.maketrans(b"123456789[:-{ \n\r\t", b"000000000,,,,,,,,")
 _LONG: Final = b"," + b"0" * 19
 """A whole number that 64 bits may not hold, once what may stand before it looks alike: orjson reads it as a float."""
@@ -52,18 +53,27 @@ def parse_json(body: bytes) -> Any:
     Raises:
         BadJson: with the position, counted in characters from 1, where there is one.
     """
-    brackets = body.count(b"[") + body.count(b"{")
+    value = parse_tensor_json(body)
+    return read_strictly(body) if _LONG in body.translate(_ALIKE) or body[:1].isdigit() else value
+
+
+def parse_tensor_json(body: bytes) -> Any:
+    """Parse JSON whose whole numbers are for tensors: those of more than 64 bits, which none holds, become floats.
+
+    Raises:
+        BadJson: see parse_json.
+    """
+    structure = body.translate(None, _NO_STRUCTURE)  # one look at a long body, and the rest at what is left of it
+    brackets = structure.count(b"[") + structure.count(b"{")
     if brackets > MAX_BRACKETS:
         raise BadJson(f"at most {MAX_BRACKETS} lists and objects are allowed in one body; send several")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return read_strictly(body)
-    if _LONG in body.translate(_ALIKE) or body[:1].isdigit():
-        return read_strictly(body)
-    if brackets > MAX_DEPTH:
-        _check_depth(body.decode())
-    return value if _all_named_once(value, body.count(b":")) else read_strictly(body)
+    if brackets > MAX_DEPTH:  # what a backslash does to a quote depends on what was left out
+        _check_depth((body if b"\\" in structure else structure).decode())
+    return value if _all_named_once(value, structure.count(b":")) else read_strictly(body)
 
 
 def _all_named_once(value: Any, colons: int) -> bool:

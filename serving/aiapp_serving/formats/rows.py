@@ -98,7 +98,7 @@ def _leaves(rows: list[Any], rank: int) -> list[Any] | None:
 
 def _fits(values: list[Any] | None, datatype: Datatype) -> bool:
     """Tell whether the values are of the kinds that stand for the type and, as far as numpy does not, within it."""
-    if values is None or not datatype.json.issuperset(map(type, values)):
+    if values is None or not datatype.fits_kinds(values):
         return False
     bounds = datatype.bounds
     return not bounds or not values or (bounds[0] <= min(values) and max(values) <= bounds[1])

@@ -1,5 +1,6 @@
 """The protocol's datatypes, and what numpy calls them. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,21 +12,26 @@ from numpy.typing import NDArray
 class Datatype:
     """One datatype.
 
-    json: the Python types of its values in JSON. expected: the same for people. bounds: the finite numbers it holds,
-    where JSON can say larger ones that numpy would turn into infinity.
+    json: the Python types of its values in JSON, the usual one first. expected: the same for people. bounds: the
+    finite numbers it holds, where JSON can say larger ones that numpy would turn into infinity.
     """
 
     name: str
     dtype: np.dtype[Any]
-    json: frozenset[type]
+    json: tuple[type, ...]
     expected: str
     bounds: tuple[float, float] | None = None
+
+    def fits_kinds(self, values: Sequence[Any]) -> bool:
+        """Tell whether all values are of the JSON types; nearly always they are of the usual one."""
+        kinds = list(map(type, values))
+        return kinds.count(self.json[0]) == len(kinds) or all(kind in self.json for kind in set(kinds))
 
 
 def _of(name: str, dtype: str, *json: type, expected: str) -> Datatype:
     numpy = np.dtype(dtype)
     bounds = (float(np.finfo(numpy).min), float(np.finfo(numpy).max)) if dtype in {"<f2", "<f4"} else None
-    return Datatype(name, numpy, frozenset(json), expected, bounds)
+    return Datatype(name, numpy, json, expected, bounds)
 
 
 def _whole(name: str, dtype: str) -> Datatype:
@@ -39,7 +45,7 @@ DATATYPES: Final = {
         _of("BOOL", "?", bool, expected="true or false"),
         *(_whole(f"UINT{8 * size}", f"<u{size}") for size in (1, 2, 4, 8)),
         *(_whole(f"INT{8 * size}", f"<i{size}") for size in (1, 2, 4, 8)),
-        *(_of(f"FP{8 * size}", f"<f{size}", int, float, expected="a number") for size in (2, 4, 8)),
+        *(_of(f"FP{8 * size}", f"<f{size}", float, int, expected="a number") for size in (2, 4, 8)),
         _of("BYTES", "O", str, expected="a text"),
     )
 }

@@ -68,7 +68,7 @@ class ResponseWriter:
 def _data(array: NDArray[Any], name: str) -> bytes:
     """Return the values in one row as JSON: numbers as their shortest text of their own size."""
     if array.dtype.kind not in "OUS":
-        data = orjson.dumps(np.ascontiguousarray(array).reshape(-1), option=orjson.OPT_SERIALIZE_NUMPY)
+        data = orjson.dumps(array.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)
         if b"null" in data:  # what orjson makes of NaN and infinity
             _refuse_infinite(array, name)
         return data

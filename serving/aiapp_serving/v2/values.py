@@ -33,7 +33,7 @@ def array_of(
         count *= length
     if len(flat) != count:
         raise InvalidInput(f"{where}: expected {count} values for the shape {list(shape)}, got {len(flat)}")
-    if flat and not datatype.json.issuperset(map(type, flat)):
+    if not datatype.fits_kinds(flat):
         _refuse(flat, datatype, columns, shape, where)
     if (array := _converted(flat, datatype)) is None:
         _refuse(flat, datatype, columns, shape, where)
@@ -48,7 +48,7 @@ def _converted(flat: list[Any], datatype: Datatype) -> NDArray[Any] | None:
         least, most = datatype.bounds
         if len(flat) <= SHORT:
             return np.array(flat, datatype.dtype) if least <= min(flat) and max(flat) <= most else None
-        wide = np.array(flat, np.float64)
+        wide = np.fromiter(flat, np.float64, len(flat))
     except OverflowError:
         return None
     return wide.astype(datatype.dtype) if least <= wide.min() and wide.max() <= most else None

@@ -78,15 +78,15 @@ CLOSE = LENGTH + b"Connection: close\r\n"
         pytest.param(post(CLOSE).replace(b"POST", b"DELETE"), 405, id="wrong method"),
         pytest.param(post(CLOSE + b"Content-Encoding: gzip\r\n"), 415, id="gzip"),
         pytest.param(post(CLOSE + b"Accept: image/png\r\n"), 406, id="not accepted"),
-        pytest.param(post(CLOSE).replace(b"/score", b"/%0d%0aSet-Cookie:a{{7*7}}%1b[31m"), 404, id="injection"),
+        pytest.param(post(CLOSE).replace(b"/score", b"/%0d%0aSet-Cookie:a{{7*1234567}}%1b[31m"), 404, id="injection"),
     ],
 )
 def test_what_http_allows_is_answered_for_what_it_is(app: AppProcess, request_bytes: bytes, status: int) -> None:
     answer = told(app.port, request_bytes)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     head, _, body = answer.partition(b"\r\n\r\n")
-    for hostile in (b"Set-Cookie", b"49", b"\x1b", b"Traceback", b"canary"):
-        assert hostile not in head + (b"" if b"49" in hostile else body)
+    for hostile in (b"Set-Cookie", b"8641969", b"\x1b", b"Traceback", b"canary"):
+        assert hostile not in head + body
     if status >= 400 and b"problem+json" in head:
         assert json.loads(body)["id"].encode() in head
     assert app.get("/version")[0] == 200

@@ -15,7 +15,7 @@ from aiapp_operator.children.service_account import service_account
 from aiapp_operator.errors import NotFoundError
 from aiapp_operator.kube import Kube
 from aiapp_operator.patience import Patience
-from aiapp_operator.release import holds, ledger, releases
+from aiapp_operator.release import gating, holds, ledger, releases
 from aiapp_operator.release.ledger import controller
 from aiapp_operator.sources import questions
 from aiapp_operator.sources.fixed import Sources
@@ -62,7 +62,7 @@ class Observer:
         observed = Observed(
             app=app,
             children=ours,
-            pods=self._view.pods(key_of(app)),
+            pods=await self._pods(app, ours),
             revisions=records,
             occupied=frozenset(found.keys() - ours.keys()),
             leaving=frozenset(ObjectId(manifest["kind"], manifest["metadata"]["name"]) for manifest in leaving),
@@ -122,11 +122,22 @@ class Observer:
         except NotFoundError:
             return None
 
+    async def _pods(self, app: Manifest, ours: Mapping[ObjectId, Manifest]) -> tuple[Manifest, ...]:
+        """Return the app's pods. The first list of pods may come after a Job was read: its verdict is not to be lost."""
+        pods = self._view.pods(key_of(app))
+        jobs = (child for child in ours.values() if child["kind"] == "Job")
+        if any(gating.lost_its_pod(job, pods) for job in jobs):
+            return tuple(await self._labelled("Pod", app))
+        return pods
+
     async def _revisions(self, app: Manifest) -> tuple[Manifest, ...]:
+        revisions = await self._labelled("ControllerRevision", app)
+        return tuple(sorted(revisions, key=lambda revision: int(revision["revision"])))
+
+    async def _labelled(self, kind: str, app: Manifest) -> list[Manifest]:
         key = key_of(app)
         selector = f"{LABEL_INSTANCE}={key.name},{LABEL_MANAGED_BY}={MANAGED_BY}"
-        revisions = await self._kube.list_objects("ControllerRevision", key.namespace, selector)
-        return tuple(sorted(revisions, key=lambda revision: int(revision["revision"])))
+        return await self._kube.list_objects(kind, key.namespace, selector)
 
 
 def key_of(app: Manifest) -> Key:

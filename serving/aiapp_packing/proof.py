@@ -42,10 +42,19 @@ def as_sent(rows: Rows, datatype: str) -> NDArray[Any]:
 
 
 def by_estimator(estimator: Any, rows: Rows, first: str) -> Outputs:
-    """Return what the estimator itself answers, by the names of the packed model's outputs, of which `first` is one."""
-    answers = {first: np.asarray(estimator.predict(rows))}
-    if has_probabilities(estimator):
-        answers[PROBABILITIES] = np.asarray(estimator.predict_proba(rows))
+    """Return what the estimator itself answers, by the names of the packed model's outputs, of which `first` is one.
+
+    Raises:
+        PackingError: it does not answer these rows, or gives several labels to each.
+    """
+    try:
+        answers = {first: np.asarray(estimator.predict(rows))}
+        if has_probabilities(estimator):
+            answers[PROBABILITIES] = np.asarray(estimator.predict_proba(rows))
+    except Exception as error:  # of anybody's classes
+        words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        fix = "give a fitted estimator that answers one label or row of numbers a row, and rows as its predict() takes"
+        raise PackingError(f"{type(estimator).__name__} does not answer the rows: {words}", fix) from error
     return answers
 
 

@@ -123,15 +123,22 @@ def _default_score() -> Path:
     return own if own.exists() else Path(contract.APP_SCORE)
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
+
+
 def _port(text: str) -> int:
-    number = int(text)
+    number = _whole(text)
     if not 0 < number < 65536:
         raise argparse.ArgumentTypeError(f"{text} is no port; choose one of 1 to 65535")
     return number
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is too small; it must be at least 1")
     return number

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the server answers its first probe before numpy is imported
 LOG: Final = logging.getLogger("aiapp.serve")
 PROBLEM: Final = ("Content-Type", "application/problem+json")
 FAILED: Final = "the app failed on this request; its log names the cause under this id"
+UNSAID: Final = "the app takes no such input, and does not say why: its run() raises InvalidInput without a text"
 MOST_DETAIL: Final = 2000
 _Score = Callable[[bytes, Mapping[str, Any]], Answer]
 
@@ -71,7 +72,7 @@ def failure(error: BaseException, path: str, request_id: str) -> Answer:
     if isinstance(error, Refused):
         return told(error.status, error.detail, path, request_id, error.headers)
     if isinstance(error, InvalidInput):
-        return told(422, str(error), path, request_id)
+        return told(422, str(error) or UNSAID, path, request_id)
     LOG.error("the app failed", exc_info=error, extra={"id": request_id})
     return told(500, FAILED, path, request_id)
 

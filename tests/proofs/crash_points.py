@@ -34,7 +34,9 @@ LAST_WRITES_SECONDS: Final = 60.0
 UNDISTURBED: Final = 3
 """How often each workflow goes without a death first."""
 TRIES: Final = 5
-"""How often a death is tried whose write does not come."""
+"""How often a death is tried whose write does not come; after that there was no such death, and it is told apart."""
+MOST_UNREACHED: Final = 0.01
+"""The share of all deaths of which that may be so."""
 
 
 async def run(plant: Plant, workflow: Workflow, kill: Kill | None = None, end: End | None = None) -> Run:
@@ -92,20 +94,20 @@ def points(without: Mapping[str, Run]) -> list[Point]:
 
 
 async def try_all(plant: Plant, without: Mapping[str, Run], chosen: Sequence[Point]) -> dict[Point, str]:
-    """Return in words what each death did for good, or nothing."""
+    """Return in words what each death that there was did for good, or nothing."""
     progress, at_once = running.Progress(len(chosen)), asyncio.Semaphore(AT_ONCE)
 
-    async def one(point: Point) -> str:
+    async def one(point: Point) -> str | None:
         async with at_once:
             for _ in range(TRIES):
                 went = await run(plant, WORKFLOWS[point.workflow], point.kill, without[point.workflow].end)
                 if went.deaths:
                     break
             progress.step()
-            return differences(point, without[point.workflow], went)
+            return differences(point, without[point.workflow], went) if went.deaths else None
 
     words = await asyncio.gather(*map(one, chosen))
-    return dict(zip(chosen, words, strict=True))
+    return {point: said for point, said in zip(chosen, words, strict=True) if said is not None}
 
 
 async def prove() -> int:
@@ -128,7 +130,10 @@ async def _some(plant: Plant, without: Mapping[str, Run], every: Sequence[Point]
     outcome = await try_all(plant, without, chosen)
     failures = [words for words in outcome.values() if words]
     failures += [f"{name} without a death: {run.wrong}" for name, run in without.items() if run.wrong]
-    return running.Outcome(len(chosen), _figures(outcome), tuple(failures))
+    unreached = [str(point) for point in chosen if point not in outcome]
+    if len(unreached) > MOST_UNREACHED * len(chosen):
+        failures.append(f"{len(unreached)} writes did not come: {'; '.join(unreached)}")
+    return running.Outcome(len(chosen), {**_figures(outcome), "unreached": unreached}, tuple(failures))
 
 
 def _figures(outcome: Mapping[Point, str]) -> dict[str, object]:

@@ -86,6 +86,11 @@ def judge(app: AIApp, release: Release, job: Manifest, pods: Sequence[Manifest],
     return _before_its_pod(job, tries, now)
 
 
+def lost_its_pod(job: Manifest, pods: Sequence[Manifest]) -> bool:
+    """Tell whether a Job is over and none of the pods is one of its own."""
+    return _is_over(job) and not _of_job(job, pods)
+
+
 def _verdict(app: AIApp, tried: _Try) -> Gate | None:
     """Return what the pod says for good; None: it is under way."""
     gate = tried.gate

@@ -2,7 +2,9 @@
 
 from aiapp_operator.kube import RESOURCES
 from unit.operator_shell.bench import KEY, Bench
+from unit.operator_shell.memory_gates import let_gates_end
 
+GATE = "digits-gate-1-0"
 JOBS = RESOURCES["Job"].path(KEY.namespace)
 
 
@@ -29,6 +31,23 @@ async def test_a_new_operator_goes_on_with_the_gate_that_is_under_way() -> None:
     assert ("POST", JOBS) not in restarted.api.writes
     restarted.gates = "Passed"
     await restarted.run()
+    assert restarted.api.has("Deployment")
+
+
+async def test_a_new_operator_that_knows_a_job_before_its_pod_does_not_try_the_gate_again() -> None:
+    bench = Bench()
+    bench.gates = ""
+    bench.app()
+    await bench.run()
+    let_gates_end(bench.api, bench.view, bench.now)
+    bench.api.put({**bench.api.of("Job", GATE), "status": {"conditions": [{"type": "Complete", "status": "True"}]}})
+    restarted = Bench()
+    restarted.api.objects = bench.api.objects
+    for known in (bench.api.of("AIApp"), bench.api.of("Job", GATE)):
+        restarted.view.record(known)
+    await restarted.reconciler.reconcile(KEY)
+    assert [job["metadata"]["name"] for job in restarted.api.all_of("Job")] == [GATE]
+    assert restarted.condition("GatePassed") == ("True", "Passed")
     assert restarted.api.has("Deployment")
 
 

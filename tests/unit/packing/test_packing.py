@@ -243,6 +243,20 @@ def test_what_does_not_fit_the_model_is_named(tmp_path: Path, chosen: dict[str, 
         packed(tmp_path / "1", **chosen)
 
 
+class Forgetful(Constant):
+    """An estimator that was fitted, and raises all the same."""
+
+    def predict(self, rows: NDArray[np.float64]) -> NDArray[np.int64]:
+        raise RuntimeError("call fit() first\nand more")
+
+
+def test_an_estimator_that_does_not_answer_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    types = frozenset({f"{Forgetful.__module__}.{Forgetful.__qualname__}"})
+    with pytest.raises(PackingError, match=r"Forgetful does not answer the rows: RuntimeError: call fit\(\) first; give a fitted"):
+        packed(tmp_path / "1", Forgetful().fit(*iris()), format="skops", trusted_types=types)
+    assert not (tmp_path / "1").exists()
+
+
 def test_the_gate_reads_the_cases(tmp_path: Path) -> None:
     version = packed(tmp_path / "1")
     assert len(read_cases([tmp_path / "1" / "golden"], frozenset(), tmp_path)) == version.cases == 6

@@ -152,6 +152,13 @@ def test_an_invalid_input_is_the_clients_fault() -> None:
     assert_problem(score(run, 1), 422, "item 3 is no PNG: 1")
 
 
+def test_an_invalid_input_without_a_reason_is_answered_with_who_gave_none() -> None:
+    def run(value: Any) -> object:
+        raise InvalidInput
+
+    assert_problem(score(run, 1), 422, "run() raises InvalidInput without a text")
+
+
 @pytest.mark.parametrize(
     "failure", [ValueError, SystemExit, MemoryError, RecursionError, BaseException, KeyboardInterrupt, GeneratorExit]
 )

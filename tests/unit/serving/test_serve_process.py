@@ -236,6 +236,12 @@ def test_a_wrong_argument_is_named(arguments: list[str], capsys: pytest.CaptureF
     assert arguments[0] in capsys.readouterr().err
 
 
+def test_a_port_that_is_no_number_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        program.parse(["--port", "http"], {})
+    assert "argument --port: http is no whole number" in capsys.readouterr().err
+
+
 def test_the_environment_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AIAPP_MODEL_DIR", "/mnt/models/model")

@@ -72,9 +72,9 @@ def _packed(estimator: Any, rows: Rows, folder: Path, choices: Choices) -> Packe
     engine = load_served(folder, choices)
     (taken,), first = engine.metadata.inputs, engine.metadata.outputs[0].name
     label = first if is_classifier(estimator) else ""
-    sent = as_sent(rows, taken.datatype)
+    expected, sent = by_estimator(estimator, rows, first), as_sent(rows, taken.datatype)
     outputs = engine.infer({taken.name: sent}, ())
-    proof = prove(by_estimator(estimator, rows, first), outputs, label, choices.tolerance)
+    proof = prove(expected, outputs, label, choices.tolerance)
 
     usable = _writable(sent) & _writable(outputs[first])
     of_usable = {name: values[usable] for name, values in outputs.items()}

@@ -123,7 +123,7 @@ class Observer:
             return None
 
     async def _pods(self, app: Manifest, ours: Mapping[ObjectId, Manifest]) -> tuple[Manifest, ...]:
-        """Return the app's pods. The first list of pods may come after a Job was read: its verdict is not to be lost."""
+        """Return the app's pods; after a start the first list of them may come later than that of Jobs."""
         pods = self._view.pods(key_of(app))
         jobs = (child for child in ours.values() if child["kind"] == "Job")
         if any(gating.lost_its_pod(job, pods) for job in jobs):

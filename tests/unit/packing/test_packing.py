@@ -247,12 +247,14 @@ class Forgetful(Constant):
     """An estimator that was fitted, and raises all the same."""
 
     def predict(self, rows: NDArray[np.float64]) -> NDArray[np.int64]:
-        raise RuntimeError("call fit() first\nand more")
+        raise RuntimeError(f"call fit() first\nand give {rows.shape} again")
 
 
 def test_an_estimator_that_does_not_answer_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     types = frozenset({f"{Forgetful.__module__}.{Forgetful.__qualname__}"})
-    with pytest.raises(PackingError, match=r"Forgetful does not answer the rows: RuntimeError: call fit\(\) first; give a fitted"):
+    with pytest.raises(
+        PackingError, match=r"Forgetful does not answer the rows: RuntimeError: call fit\(\) first; give a fitted"
+    ):
         packed(tmp_path / "1", Forgetful().fit(*iris()), format="skops", trusted_types=types)
     assert not (tmp_path / "1").exists()
 

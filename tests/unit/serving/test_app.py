@@ -154,7 +154,9 @@ def test_an_invalid_input_is_the_clients_fault() -> None:
 
 def test_an_invalid_input_without_a_reason_is_answered_with_who_gave_none() -> None:
     def run(value: Any) -> object:
-        raise InvalidInput
+        if value == 1:
+            raise InvalidInput
+        return value
 
     assert_problem(score(run, 1), 422, "run() raises InvalidInput without a text")
 

@@ -12,6 +12,8 @@ INPUT: Final = "input"
 LABEL: Final = "label"
 PROBABILITIES: Final = "probabilities"
 PREDICTION: Final = "prediction"
+_OPSETS: Final = {"": 21, "ai.onnx.ml": 3}
+"""Versions of ONNX's operators, as far as the converters go: IsolationForest's knows no later one of `ai.onnx.ml`."""
 _OWN_NAMES: Final = {
     "output_label": LABEL,
     "output_probability": PROBABILITIES,
@@ -32,8 +34,10 @@ def has_probabilities(estimator: Any) -> bool:
     return is_classifier(estimator) and hasattr(estimator, "predict_proba")
 
 
-def to_onnx(estimator: Any, columns: int, choices: Choices) -> bytes:
+def to_onnx(estimator: Any, columns: int, width: int, choices: Choices) -> bytes:
     """Convert by skl2onnx: probabilities as one array, and outputs by names of our own.
+
+    columns: of a row. width: numbers that the estimator predicts for a row.
 
     Raises:
         PackingError: a step has no converter; it is named.
@@ -46,15 +50,18 @@ def to_onnx(estimator: Any, columns: int, choices: Choices) -> bytes:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of attributes of scikit-learn that skl2onnx still reads
+            table = [(INPUT, kind([None, columns]))]
             model = skl2onnx.convert_sklearn(
-                estimator, choices.name, [(INPUT, kind([None, columns]))], options=options, naming=""
+                estimator, choices.name, table, options=options, target_opset=_OPSETS, naming=""
             )
     except (RuntimeError, NotImplementedError, NameError, TypeError, ValueError) as error:
         fix = "pack it with --format skops, or replace the step by one of scikit-learn's own that has a converter"
         first = str(error).strip().partition("\n")[0]
         raise PackingError(f"{_culprit(estimator, first)} cannot be converted to ONNX: {first}", fix) from error
     kept = (LABEL, PROBABILITIES) if has_probabilities(estimator) else (LABEL, PREDICTION)
-    content: bytes = _renamed(model, kept).SerializeToString()
+    renamed = _renamed(model, kept)
+    _widen(renamed, width)
+    content: bytes = renamed.SerializeToString()
     return content
 
 
@@ -86,6 +93,14 @@ def _renamed(model: Any, kept: Collection[str]) -> Any:
             for place, name in enumerate(names):
                 names[place] = renamed.get(name, name)
     return model
+
+
+def _widen(model: Any, width: int) -> None:
+    """Declare a prediction as wide as it is: of trees with several outputs, skl2onnx says that there is one."""
+    for output in model.graph.output:
+        lengths = output.type.tensor_type.shape.dim
+        if output.name == PREDICTION and len(lengths) > 1:
+            lengths[1].dim_value = width
 
 
 def _culprit(estimator: Any, message: str) -> str:

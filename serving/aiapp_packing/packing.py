@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +62,12 @@ def pack(estimator: Any, rows: Any, folder: Path, name: str = "model", choices: 
 
 def _packed(estimator: Any, rows: Rows, folder: Path, choices: Choices) -> Packed:
     """Fill a folder, and prove it as the runtime serves it; SHA256SUMS comes last."""
-    convert = to_skops if choices.format == "skops" else partial(to_onnx, columns=rows.shape[1], choices=choices)
-    files = {f"model.{choices.format}": convert(estimator)}
+    answers = by_estimator(estimator, rows)
+    if choices.format == "skops":
+        content = to_skops(estimator)
+    else:
+        content = to_onnx(estimator, rows.shape[1], answers.width, choices)
+    files = {f"model.{choices.format}": content}
     _write(folder, files)
     files[METADATA] = _json(metadata(estimator, rows.shape[1], load_served(folder, choices).metadata, choices))
     _write(folder, files)
@@ -72,9 +75,9 @@ def _packed(estimator: Any, rows: Rows, folder: Path, choices: Choices) -> Packe
     engine = load_served(folder, choices)
     (taken,), first = engine.metadata.inputs, engine.metadata.outputs[0].name
     label = first if is_classifier(estimator) else ""
-    expected, sent = by_estimator(estimator, rows, first), as_sent(rows, taken.datatype)
+    sent = as_sent(rows, taken.datatype)
     outputs = engine.infer({taken.name: sent}, ())
-    proof = prove(expected, outputs, label, choices.tolerance)
+    proof = prove(answers.named(first), outputs, label, choices.tolerance)
 
     usable = _writable(sent) & _writable(outputs[first])
     of_usable = {name: values[usable] for name, values in outputs.items()}

@@ -1,12 +1,12 @@
 """The proof that a packed model answers as its estimator does, on rows that its author chose."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiapp_packing.conversion import PROBABILITIES, has_probabilities
+from aiapp_packing.conversion import PROBABILITIES, has_probabilities, is_classifier
 from aiapp_packing.errors import PackingError
 from aiapp_packing.rows import Rows
 from aiapp_serving.engine import Tensors
@@ -41,20 +41,44 @@ def as_sent(rows: Rows, datatype: str) -> NDArray[Any]:
     return sent
 
 
-def by_estimator(estimator: Any, rows: Rows, first: str) -> Outputs:
-    """Return what the estimator itself answers, by the names of the packed model's outputs, of which `first` is one.
+class Answers(NamedTuple):
+    """What an estimator itself answers. probabilities: of a classifier that knows them."""
+
+    predictions: NDArray[Any]
+    probabilities: NDArray[Any] | None
+
+    @property
+    def width(self) -> int:
+        """Return how many numbers or labels a row gets."""
+        return self.predictions.shape[1] if self.predictions.ndim > 1 else 1
+
+    def named(self, first: str) -> Outputs:
+        """Return them by the names of a packed model's outputs, of which `first` is one."""
+        answers = {first: self.predictions}
+        return answers if self.probabilities is None else {**answers, PROBABILITIES: self.probabilities}
+
+
+def by_estimator(estimator: Any, rows: Rows) -> Answers:
+    """Ask the estimator.
 
     Raises:
         PackingError: it does not answer these rows, or gives several labels to each.
     """
+    name = type(estimator).__name__
+    fix = "give a fitted estimator that answers one label or row of numbers a row, and rows as its predict() takes"
     try:
-        answers = {first: np.asarray(estimator.predict(rows))}
-        if has_probabilities(estimator):
-            answers[PROBABILITIES] = np.asarray(estimator.predict_proba(rows))
+        answers = Answers(np.asarray(estimator.predict(rows)), None)
+        several = is_classifier(estimator) and answers.width > 1
+        if has_probabilities(estimator) and not several:
+            answers = answers._replace(probabilities=np.asarray(estimator.predict_proba(rows)))
     except Exception as error:  # of anybody's classes
         words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        fix = "give a fitted estimator that answers one label or row of numbers a row, and rows as its predict() takes"
-        raise PackingError(f"{type(estimator).__name__} does not answer the rows: {words}", fix) from error
+        raise PackingError(f"{name} does not answer the rows: {words}", fix) from error
+    if several:
+        fix = "pack an estimator for each, or serve them together by a score.py of your own (docs/models.md)"
+        raise PackingError(f"{name} gives {answers.width} labels to each row", fix)
+    if len(answers.predictions) != len(rows):
+        raise PackingError(f"{name} gives {len(answers.predictions)} answers to {len(rows)} rows", fix)
     return answers
 
 
@@ -70,6 +94,10 @@ def prove(expected: Outputs, got: Tensors, label: str, tolerance: float) -> Proo
         if name not in got:
             fix = "pack it with --format skops"
             raise PackingError(f"the converted model has no output {name!a}, only {', '.join(got)}", fix)
+        if got[name].size != values.size or len(got[name]) != rows:
+            fix = "pack it with --format skops"
+            shapes = f"{list(got[name].shape)}, the estimator {list(values.shape)}"
+            raise PackingError(f"the converted model answers {name} of shape {shapes}", fix)
         if name == label:
             _same_labels(values, got[name])
         else:

@@ -67,7 +67,7 @@ class Front:
         self._service = service
         self._is_draining = is_draining
         self._metrics = metrics
-        self._log = access_log or (AccessLog() if settings.access_log else None)
+        self._log = access_log or (AccessLog(is_draining) if settings.access_log else None)
         self._calls = Calls(settings, service, metrics)
         self._flask = create_app(service, settings.release, metrics, self._calls)
         self._own = tuple(settings.release.headers().items())

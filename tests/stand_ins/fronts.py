@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,12 @@ class Told:
 
 @dataclass
 class Served:
-    """A front with the lines of its access log."""
+    """A front with its access log."""
 
     front: Front
     service: ScoringService
-    lines: list[bytes] = field(default_factory=list)
+    access_log: AccessLog
+    written: list[bytes]
 
     def ask(self, method: str, path: str, body: bytes = b"", **more: Any) -> Told:
         """Send a request; `more`: of the environ, such as HTTP_ACCEPT."""
@@ -69,8 +70,12 @@ class Served:
     def score(self, value: object, **more: Any) -> Told:
         return self.ask("POST", "/score", json.dumps({"input": value}).encode(), **more)
 
+    def lines(self) -> list[bytes]:
+        self.access_log.flush()
+        return b"".join(self.written).splitlines(keepends=True)
+
     def logged(self) -> list[Mapping[str, Any]]:
-        return [json.loads(line) for line in self.lines]
+        return [json.loads(line) for line in self.lines()]
 
 
 def script(run: Callable[[Any], object]) -> Engine:
@@ -93,6 +98,7 @@ def served(
     service.endpoints = Endpoints(engine, release) if engine else None
     service.wsgi_app = app
     service.load_seconds = 0.5 if engine or app else None
-    lines: list[bytes] = []
-    front = Front(settings, service, lambda: draining, Metrics().worker(), AccessLog(lines.append))
-    return Served(front, service, lines)
+    written: list[bytes] = []
+    access_log = AccessLog(lambda: draining, written.append)
+    front = Front(settings, service, lambda: draining, Metrics().worker(), access_log)
+    return Served(front, service, access_log, written)

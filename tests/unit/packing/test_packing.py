@@ -12,11 +12,13 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeRegressor
 
 from aiapp_models.manifest import content_digest, parse_sums
 from aiapp_packing import Choices, Packed, PackingError, pack
@@ -141,6 +143,35 @@ def test_a_regressor_is_proved_by_its_numbers(tmp_path: Path, estimator: Any) ->
     assert [output["name"] for output in document(tmp_path / "1")["outputs"]] == ["prediction"]
     case = document(tmp_path / "1", "golden/packed.json")["cases"][0]
     assert case["expect"]["tolerance"] >= 1e-3
+
+
+@pytest.mark.parametrize(
+    "estimator", [RandomForestRegressor(3, random_state=1), DecisionTreeRegressor(random_state=1), LinearRegression()]
+)
+def test_several_numbers_a_row_are_declared_and_answered(tmp_path: Path, estimator: Any) -> None:
+    table, target = iris()
+    packed(tmp_path / "v1", estimator.fit(table, np.stack([target, table[:, 0]], axis=1)))
+    (prediction,) = document(tmp_path / "v1")["outputs"]
+    assert prediction["shape"] == [-1, 2]
+    assert answers(tmp_path / "v1")[0].shape == (150, 2)
+
+
+def test_an_isolation_forest_is_packed_by_the_operators_that_its_converter_knows(tmp_path: Path) -> None:
+    assert packed(tmp_path / "v1", IsolationForest(random_state=1).fit(iris()[0])).cases
+
+
+def test_several_labels_a_row_are_refused_by_name(tmp_path: Path) -> None:
+    table, target = iris()
+    estimator = RandomForestClassifier(3).fit(table, np.stack([target, target > 0], axis=1))
+    with pytest.raises(PackingError, match="RandomForestClassifier gives 2 labels to each row; pack an estimator for"):
+        packed(tmp_path / "v1", estimator)
+
+
+def test_a_converted_model_that_answers_other_rows_is_refused(tmp_path: Path) -> None:
+    table, target = iris()
+    estimator = MLPRegressor(max_iter=500).fit(table, np.stack([target, target], axis=1))
+    with pytest.raises(PackingError, match=r"answers prediction of shape \[300, 1\], the estimator \[150, 2\]"):
+        packed(tmp_path / "v1", estimator)
 
 
 def test_a_classifier_without_probabilities_is_packed(tmp_path: Path) -> None:

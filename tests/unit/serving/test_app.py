@@ -197,8 +197,8 @@ def test_every_request_but_a_good_probe_is_one_json_line() -> None:
     app.score(1)
     app.ask("GET", "/\x1b[31m\n{{7*7}}\x9b")
     assert [(line["method"], line["status"]) for line in app.logged()] == [("POST", 200), ("GET", 404)]
-    assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for line in app.lines)
-    assert not any(byte in line for line in app.lines for byte in (b"\x1b", b"\xc2\x9b"))
+    assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for line in app.lines())
+    assert not any(byte in line for line in app.lines() for byte in (b"\x1b", b"\xc2\x9b"))
     assert {"id", "path", "ms", "bytes", "time"} <= app.logged()[0].keys()
 
 

@@ -15,7 +15,7 @@ MOST_PATH: Final = 256
 MOST_WAITING: Final = 10_000
 """Lines, some 2 MB; while stdout takes no more, requests wait as they would for a write of their own."""
 LOT_SECONDS: Final = 0.01
-"""How long a line may wait for others: a write for each costs more than the line, and a killed process loses as much."""
+"""How long a line waits for others: a write for each costs more than the line, and a killed process loses as much."""
 LOT_BYTES: Final = 4096
 """Linux's PIPE_BUF: what goes into a pipe in one piece, so that lines of several workers never mix."""
 _STDOUT: Final = 1

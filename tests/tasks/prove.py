@@ -15,6 +15,7 @@ PROOFS = {
     "crash_points_in_memory": "the same on an API server in memory and in virtual time: minutes, without kopf",
     "v2_clients": "a server asked by the clients of Triton, KServe and MLServer, all datatypes as JSON and raw bytes",
     "hostile_models": "over 300 hostile model folders, each loaded by a process of its own: none accepted, none run",
+    "hostile_requests": "1,000,000 requests and manifests made to harm: each refused in words or read as it is written",
     "slow_clients": "1,000 idle connections, slow headers and slow bodies: the p99 of others rises by at most a tenth",
     "disk_full": "the disk full at every byte of a model: named, nothing left behind, a model that is there used",
     "clock_changes": "every clock change of 2025 to 2035 in every time zone: nightly at 02:30 fires once",
